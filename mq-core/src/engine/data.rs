@@ -1,0 +1,242 @@
+//! Requests and replies of the data and time planes.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::About;
+use crate::id::{Claim, JobId, WorkerId};
+use crate::lifecycle::Transition;
+use crate::name::QueueName;
+use crate::priority::Priority;
+
+/// A job to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Where to.
+    pub queue: QueueName,
+    /// Minted by the client.
+    pub id: JobId,
+    /// The encoded [`Record`](crate::Record); engines keep it as it is.
+    pub record: Vec<u8>,
+    /// When it may run.
+    pub schedule: Schedule,
+    /// Which ready list; the same as in the record.
+    pub priority: Priority,
+    /// The key under which the job is known; the same as in the record.
+    pub idempotency_key: Option<String>,
+}
+
+/// When a new job may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// At once.
+    #[default]
+    Now,
+    /// This long after the store has it, by the store's clock.
+    After(Duration),
+    /// At this time, in ms since 1970 on the store's clock; the past means at once.
+    At(u64),
+}
+
+/// What became of one job that was enqueued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnqueueReply {
+    /// The job: the new one, or the one that was there.
+    pub id: JobId,
+    /// Whether another job was there under the same key.
+    pub duplicate: bool,
+}
+
+/// What an acknowledged job survives (RELIABILITY P1).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Durability {
+    /// Crashes of producers and workers; not the loss of the store's process.
+    Memory,
+    /// Also a crash of the store's process; a power loss may take the last second.
+    Disk1s,
+    /// Also a power loss.
+    Disk,
+    /// Also the loss of the primary, if one of this many replicas takes over.
+    Replicated(u32),
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Disk1s => f.write_str("disk within 1 s"),
+            Self::Disk => f.write_str("disk"),
+            Self::Replicated(count) => write!(f, "{count} replicas"),
+        }
+    }
+}
+
+/// Which jobs a worker wants, and what it has finished since it last asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimRequest {
+    /// Applied before anything is claimed.
+    pub finishes: Vec<Finish>,
+    /// Free slots in all; at most [`BATCH_MAX`](super::BATCH_MAX) are filled.
+    pub limit: usize,
+    /// The queues, most wanted first: the first one is emptied before the second is asked.
+    pub queues: Vec<QueueClaim>,
+}
+
+/// One queue in a [`ClaimRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueClaim {
+    /// The claim that the jobs will belong to. Its number is greater than any used before by this
+    /// worker on this queue, unless the request is a repeat.
+    pub claim: Claim,
+    /// At most so many from this queue.
+    pub limit: usize,
+}
+
+/// Answer to a [`ClaimRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimReply {
+    /// Per finish, in order.
+    pub finished: Vec<Finished>,
+    /// The jobs that are the worker's now, in the order they should start.
+    pub jobs: Vec<Claimed>,
+    /// Per queue of the request, in order.
+    pub queues: Vec<QueueReply>,
+    /// The store's time, ms since 1970.
+    pub now_ms: u64,
+}
+
+/// State of one queue after a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueReply {
+    /// More jobs are ready.
+    More,
+    /// Nothing more is ready; the next scheduled job or retry is due then, if there is one.
+    Empty {
+        /// ms since 1970 on the store's clock.
+        next_due_ms: Option<u64>,
+    },
+    /// Nobody may claim from it now.
+    Paused,
+    /// The worker is not registered there (any more): its lease ended and its jobs were taken
+    /// over, or the store lost its data. It must join with a new [`WorkerId`].
+    Lost,
+}
+
+/// A job that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The job.
+    pub id: JobId,
+    /// The token for [`Finish`].
+    pub claim: Claim,
+    /// The encoded [`Record`](crate::Record), as it was enqueued.
+    pub record: Vec<u8>,
+    /// The encoded [`History`](crate::History), if the job has one.
+    pub history: Option<Vec<u8>>,
+}
+
+/// The end of a claim on one job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    /// The job.
+    pub id: JobId,
+    /// The token from [`Claimed`].
+    pub claim: Claim,
+    /// What becomes of the job.
+    pub transition: Transition,
+    /// The history to store; none leaves the stored one.
+    pub history: Option<Vec<u8>>,
+    /// Whether the job had a stored history when it was claimed.
+    pub had_history: bool,
+    /// The job's priority, from its record.
+    pub priority: Priority,
+    /// The job's key, from its record.
+    pub idempotency_key: Option<String>,
+    /// How long the attempt ran, for the sample of recent completions.
+    pub run_time: Duration,
+}
+
+/// Answer to a [`Finish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Finished {
+    /// The transition was made.
+    Applied,
+    /// The claim does not hold the job and never will again, while the worker itself is in good
+    /// standing: this finish was applied before, or the job was removed by an operator.
+    Already,
+    /// The worker's lease had ended; the job is somebody else's. Nothing was changed.
+    Fenced,
+}
+
+/// Sign of life of one worker on one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// The queue.
+    pub queue: QueueName,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The lease from now on.
+    pub lease: Duration,
+    /// News about the worker for people, if it changed.
+    pub about: Option<About>,
+}
+
+/// Answer to a [`Beat`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BeatReply {
+    /// The lease is extended.
+    Extended {
+        /// Jobs on this queue that somebody asked to cancel; only some may be this worker's.
+        cancels: Vec<JobId>,
+        /// The store's time, ms since 1970.
+        now_ms: u64,
+    },
+    /// The lease had ended; see [`QueueReply::Lost`].
+    Lost,
+}
+
+/// Why [`wait`](super::Engine::wait) returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitReply {
+    /// This queue may have work.
+    Woken(QueueName),
+    /// The time is up.
+    TimedOut,
+}
+
+/// A sweep for workers that are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReapRequest {
+    /// The claim that the jobs will belong to, numbered as in [`QueueClaim`].
+    pub claim: Claim,
+    /// At most so many jobs.
+    pub limit: usize,
+    /// The lease that workers of this fleet use, for the rule about the store being away.
+    pub lease: Duration,
+}
+
+/// Answer to a [`ReapRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReapReply {
+    /// Jobs whose worker is gone, now the reaper's.
+    pub jobs: Vec<Claimed>,
+    /// The workers that were found gone by this sweep.
+    pub workers: Vec<WorkerId>,
+    /// Whether the next sweep should follow at once.
+    pub more: bool,
+    /// Whether the reaper itself is not registered (any more).
+    pub lost: bool,
+    /// The store's time, ms since 1970.
+    pub now_ms: u64,
+}

@@ -1,0 +1,197 @@
+//! The contract between mq and a store. What a method means is said here, once; an engine crate
+//! says only how.
+//!
+//! Rules for every engine:
+//!
+//! * **One job, one place.** A job that exists is in exactly one [`State`](crate::State).
+//! * **Every way out of `running` is fenced.** A [`Finish`] names its [`Claim`]; if that claim does
+//!   not hold the job any more, nothing changes and the answer is [`Finished::Fenced`].
+//! * **Everything may be sent twice.** A connection can break after a request was applied. Every
+//!   method must bring the same result when its request is repeated: `enqueue` by job id, `claim`
+//!   and `reap` by claim number, the others by the state they find.
+//! * **Time is the store's.** [`After`](Schedule::After) counts from the store's clock, and replies
+//!   say what it shows.
+//! * **Everything is bounded.** A method that could have much to do takes a limit and says whether
+//!   more is left.
+//! * **Check first, write after.** A request that cannot be carried out changes nothing.
+//!
+//! No method is optional. Engines differ in latency, never in meaning.
+
+mod data;
+mod error;
+mod operator;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use self::data::{
+    Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, Durability, EnqueueReply, Finish, Finished,
+    NewJob, QueueClaim, QueueReply, ReapReply, ReapRequest, Schedule, WaitReply,
+};
+pub use self::error::{EngineError, EngineErrorKind};
+pub use self::operator::{
+    About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Page, Progress,
+    PruneLimits, QueueStats, Stored, WorkerStats,
+};
+use crate::id::{JobId, WorkerId};
+use crate::name::QueueName;
+
+/// Most jobs in one request, and most results in one reply.
+pub const BATCH_MAX: usize = 1_000;
+
+/// A store of jobs.
+///
+/// Sealed by convention until 1.0: the trait may gain methods in any release.
+#[async_trait]
+pub trait Engine: Debug + Send + Sync + 'static {
+    // ---- data plane: hot, batched ----
+
+    /// Stores jobs. When this returns `Ok`, each is as safe as [`durability`](Self::durability)
+    /// says. Jobs of one call and one queue become visible together.
+    ///
+    /// A job whose id is known already, or whose key belongs to a job that exists or ended less
+    /// than 24 h ago, is not stored again: the reply names the job that is there.
+    ///
+    /// Concurrent calls share round trips. Gives up after `deadline`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](EngineErrorKind::Unavailable): surely not stored.
+    /// [`Unknown`](EngineErrorKind::Unknown): perhaps stored; the engine goes on finding out, and
+    /// a job it finds missing then is not stored later. [`Full`](EngineErrorKind::Full): the store
+    /// is at its memory limit; nothing was stored.
+    async fn enqueue(
+        &self,
+        jobs: Vec<NewJob>,
+        deadline: Duration,
+    ) -> Result<Vec<EnqueueReply>, EngineError>;
+
+    /// Makes a worker incarnation known on a queue with a first lease. Must come before its first
+    /// `claim` there; repeating it renews the lease.
+    async fn join(
+        &self,
+        queue: &QueueName,
+        worker: WorkerId,
+        lease: Duration,
+        about: &About,
+    ) -> Result<(), EngineError>;
+
+    /// First applies the finishes, then takes up to `limit` ready jobs from the queues, in the
+    /// order given; due jobs are promoted on the way. One round trip for both.
+    ///
+    /// The jobs belong to the worker until it finishes them or its lease ends. A repeat with the
+    /// same number gives the same jobs; a number below one that was used gives none. Not cancel
+    /// safe: a caller that drops the future owns jobs that it does not know of, until its lease
+    /// ends.
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
+
+    /// Ends claims on jobs, each by its transition; answers per job, in order.
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError>;
+
+    /// Extends the leases of workers, all jobs of each at once, and brings the news for them.
+    /// Answers per beat, in order.
+    async fn extend(&self, beats: Vec<Beat>) -> Result<Vec<BeatReply>, EngineError>;
+
+    /// Takes a worker off a queue at once instead of waiting for its lease to end. Jobs that it
+    /// still holds are treated as if the lease had ended.
+    async fn leave(&self, queue: &QueueName, worker: WorkerId) -> Result<(), EngineError>;
+
+    /// Blocks until one of the queues may have work or the time is up; never polls. A wake-up is
+    /// a hint: the caller claims to see. Cancel safe: a wake-up that got lost is made up for by
+    /// the next `reap` or `promote` of any worker.
+    async fn wait(&self, queues: &[QueueName], timeout: Duration)
+    -> Result<WaitReply, EngineError>;
+
+    // ---- time plane: idempotent, bounded; any worker may do them at any time ----
+
+    /// Moves due jobs to their ready lists, scheduled ones and retries in turn, at most `limit`.
+    async fn promote(&self, queue: &QueueName, limit: usize) -> Result<Progress, EngineError>;
+
+    /// Takes jobs of workers whose lease has ended over to `reaper`, at most `limit`, under a new
+    /// claim; from that instant the old workers are fenced out. The reaper decides what becomes of
+    /// each and finishes it; if the reaper dies too, the next one takes over.
+    ///
+    /// A sweep that finds that nobody has swept for longer than a lease gives all workers half a
+    /// lease to report first: then the store itself was away, not they.
+    async fn reap(&self, request: ReapRequest) -> Result<ReapReply, EngineError>;
+
+    /// Removes what retention and bounds say: kept jobs whose time is up, the oldest dead letters,
+    /// keys of jobs long gone. At most `limits.batch` of each.
+    async fn prune(&self, queue: &QueueName, limits: PruneLimits) -> Result<Progress, EngineError>;
+
+    // ---- operator plane ----
+
+    /// All queues that ever had a job or a worker, sorted.
+    async fn queues(&self) -> Result<Vec<QueueName>, EngineError>;
+
+    /// Sizes and counters of one queue.
+    async fn stats(&self, queue: &QueueName) -> Result<QueueStats, EngineError>;
+
+    /// The workers that are registered on a queue, with the jobs they hold.
+    async fn workers(&self, queue: &QueueName) -> Result<Vec<WorkerStats>, EngineError>;
+
+    /// Jobs of one state, page by page: ready in the order they will run, scheduled by due time,
+    /// dead, done and cancelled latest first.
+    async fn list(&self, request: ListRequest) -> Result<Page, EngineError>;
+
+    /// Everything known about jobs of one queue; none for those that are not there.
+    async fn get(&self, queue: &QueueName, ids: &[JobId])
+    -> Result<Vec<Option<Stored>>, EngineError>;
+
+    /// Runs dead, cancelled or scheduled jobs again, with all their attempts; their history and
+    /// lifetime count stay. With `spread`, the n-th one is due n times that time from now.
+    async fn retry(
+        &self,
+        queue: &QueueName,
+        ids: &[JobId],
+        spread: Option<Duration>,
+    ) -> Result<Vec<Act>, EngineError>;
+
+    /// Makes scheduled jobs and retries ready now; attempts stay as they are.
+    async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
+
+    /// Removes jobs that are not running, whatever their state.
+    async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
+
+    /// Cancels jobs: one that waits ends at once, a running one is told through its worker's next
+    /// beat ([`Act::Requested`]).
+    async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
+
+    /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,
+    /// history and due time. Interrupted half way, it is completed by any later `prune`.
+    async fn transfer(
+        &self,
+        from: &QueueName,
+        to: &QueueName,
+        ids: &[JobId],
+    ) -> Result<Vec<Act>, EngineError>;
+
+    /// Stops workers from claiming from a queue. Running jobs go on; enqueueing goes on.
+    async fn pause(&self, queue: &QueueName) -> Result<(), EngineError>;
+
+    /// Ends a pause.
+    async fn resume(&self, queue: &QueueName) -> Result<(), EngineError>;
+
+    /// Recomputes a queue from all its structures and reports every disagreement; with `repair`,
+    /// also mends it, never by dropping a job. Works beside live traffic: a finding is looked at
+    /// twice before it counts.
+    async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport, EngineError>;
+
+    // ---- the store itself ----
+
+    /// What an acknowledged job survives, as verified at connect and every minute since.
+    fn durability(&self) -> Durability;
+
+    /// What was found at start that an operator should mend: one sentence each, with what to type.
+    fn warnings(&self) -> Vec<String>;
+
+    /// Another handle on the same store that shares no connection and no task with this one. Its
+    /// connections belong to the runtime that first uses it, so a thread with a runtime of its own
+    /// can go on while this one's is blocked.
+    fn detached(&self) -> Arc<dyn Engine>;
+
+    /// Reaches the store and returns its time in ms since 1970.
+    async fn ping(&self) -> Result<u64, EngineError>;
+}

@@ -1,0 +1,251 @@
+//! Requests and replies of the operator plane.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{JobId, WorkerId};
+use crate::lifecycle::State;
+use crate::name::QueueName;
+
+/// How much a bounded piece of maintenance did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Jobs or entries handled.
+    pub done: usize,
+    /// Whether it stopped at its limit.
+    pub more: bool,
+}
+
+/// What [`prune`](super::Engine::prune) leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PruneLimits {
+    /// Dead letters per queue; older ones go.
+    pub dead_count: usize,
+    /// Age of a dead letter, in ms; older ones go.
+    pub dead_age_ms: u64,
+    /// At most so many of each sort in one call.
+    pub batch: usize,
+}
+
+impl Default for PruneLimits {
+    fn default() -> Self {
+        let dead_age_ms = 90 * 24 * 60 * 60 * 1000;
+        Self { dead_count: 10_000, dead_age_ms, batch: 500 }
+    }
+}
+
+/// What a worker says about itself, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct About {
+    /// The machine's name.
+    pub host: String,
+    /// The process id.
+    pub pid: u32,
+    /// Start of the worker, ms since 1970.
+    pub started_ms: u64,
+    /// How many jobs it runs at a time.
+    pub concurrency: usize,
+    /// Version of mq.
+    pub version: String,
+    /// The kinds it has handlers for.
+    pub kinds: Vec<String>,
+    /// Whether this incarnation only keeps house (reaping) and runs no jobs.
+    pub housekeeper: bool,
+    /// Whether the worker has stopped claiming and waits for its jobs to end.
+    pub stopping: bool,
+}
+
+/// A worker as the store sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WorkerStats {
+    /// The incarnation.
+    pub worker: WorkerId,
+    /// The queue it is registered on.
+    pub queue: QueueName,
+    /// End of its lease, ms since 1970 on the store's clock.
+    pub lease_until_ms: u64,
+    /// What it says about itself.
+    pub about: About,
+    /// The jobs it holds, at most [`BATCH_MAX`](super::BATCH_MAX).
+    pub running: Vec<JobId>,
+    /// How many jobs it holds.
+    pub running_count: usize,
+}
+
+impl WorkerStats {
+    /// A worker with nothing known but its name and lease.
+    pub fn new(worker: WorkerId, queue: QueueName, lease_until_ms: u64) -> Self {
+        let about = About::default();
+        Self { worker, queue, lease_until_ms, about, running: Vec::new(), running_count: 0 }
+    }
+}
+
+/// Sizes and counters of a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct QueueStats {
+    /// Jobs that a worker could take now.
+    pub ready: u64,
+    /// The same by priority: high, normal, low.
+    pub ready_by_priority: [u64; 3],
+    /// Jobs that wait for their time and have not failed yet.
+    pub scheduled: u64,
+    /// Failed jobs that wait for their next attempt.
+    pub retrying: u64,
+    /// Jobs that workers hold.
+    pub running: u64,
+    /// Kept jobs that ended well.
+    pub done: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Kept jobs that were cancelled.
+    pub cancelled: u64,
+    /// When the job at the head of the ready lists was enqueued, ms since 1970.
+    pub oldest_ready_ms: Option<u64>,
+    /// When the next scheduled job or retry is due, ms since 1970.
+    pub next_due_ms: Option<u64>,
+    /// Since when nobody may claim, ms since 1970.
+    pub paused_since_ms: Option<u64>,
+    /// Workers registered, housekeepers apart.
+    pub workers: u64,
+    /// Jobs enqueued since the queue exists.
+    pub enqueued_total: u64,
+    /// Jobs that ended well.
+    pub done_total: u64,
+    /// Attempts that failed.
+    pub failed_total: u64,
+    /// Jobs that became dead letters.
+    pub dead_total: u64,
+    /// Claims that ended with the death of their worker.
+    pub interrupted_total: u64,
+    /// Jobs enqueued in the last full minute.
+    pub enqueued_last_minute: u64,
+    /// Jobs that ended well in the last full minute.
+    pub done_last_minute: u64,
+    /// Attempts that failed in the last full minute.
+    pub failed_last_minute: u64,
+    /// The store's time, ms since 1970.
+    pub now_ms: u64,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRequest {
+    /// The queue.
+    pub queue: QueueName,
+    /// The state; [`Scheduled`](State::Scheduled) covers retries.
+    pub state: State,
+    /// Where the last page ended; none starts at the beginning.
+    pub cursor: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A place between two pages. Opaque, printable, and good for as long as the queue exists; jobs
+/// that come or go meanwhile may be missed or seen twice.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// A page of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The jobs.
+    pub jobs: Vec<Stored>,
+    /// Where the next page begins; none if this is the last.
+    pub next: Option<Cursor>,
+}
+
+/// A job as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The job.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Where it is.
+    pub state: State,
+    /// The encoded [`Record`](crate::Record).
+    pub record: Vec<u8>,
+    /// The encoded [`History`](crate::History), if it has one.
+    pub history: Option<Vec<u8>>,
+    /// What the state's time is, ms since 1970: due time of a scheduled job, time of death of a
+    /// dead one, end of the retention of a done or cancelled one.
+    pub at_ms: Option<u64>,
+    /// Who holds it, if it runs.
+    pub worker: Option<WorkerId>,
+    /// Whether somebody asked to cancel it while it runs.
+    pub cancel_requested: bool,
+}
+
+/// What an operator's verb did to one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case", tag = "result", content = "state")]
+#[non_exhaustive]
+pub enum Act {
+    /// It was done.
+    Applied,
+    /// The job is already so; nothing was changed.
+    Already,
+    /// The worker that runs the job has been asked.
+    Requested,
+    /// The verb does not apply to a job in this state; nothing was changed.
+    Refused(State),
+    /// There is no such job in this queue.
+    NotFound,
+}
+
+/// What [`audit`](super::Engine::audit) found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct AuditReport {
+    /// Jobs that were looked at.
+    pub jobs: u64,
+    /// Disagreements, at most [`BATCH_MAX`](super::BATCH_MAX).
+    pub findings: Vec<Finding>,
+    /// How many of them were mended.
+    pub repaired: u64,
+}
+
+/// One disagreement between two structures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The class.
+    pub kind: FindingKind,
+    /// The job, key or worker concerned.
+    pub subject: String,
+    /// What is wrong, for people.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding.
+    pub fn new(kind: FindingKind, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind, subject: subject.into(), detail: detail.into() }
+    }
+}
+
+/// Classes of disagreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A record that is in no state. Repair makes it ready.
+    Nowhere,
+    /// A job that is in two states. Repair leaves it where it was furthest: running, else ready,
+    /// else scheduled, else where it is kept.
+    Twice,
+    /// An entry without a record. Repair removes the entry.
+    NoRecord,
+    /// A history, level, key or cancellation that belongs to no job. Repair removes it.
+    Orphan,
+    /// Claims of a worker that is not registered. Repair registers it with an ended lease, so that
+    /// the next sweep takes its jobs over.
+    Unleased,
+    /// Something that mq did not write: a wrong type, a malformed id, an unknown key. Not repaired.
+    Foreign,
+}
