@@ -307,11 +307,8 @@ mod tests {
 
     fn check(ended: &Ended, attempts: u32, interruptions: usize, retention: Option<Duration>) {
         let policy = Policy { max_attempts: 3, retention, ..Policy::DEFAULT };
-        let before = History {
-            attempts,
-            interruptions: vec![NOW - 1; interruptions],
-            ..History::default()
-        };
+        let before =
+            History { attempts, interruptions: vec![NOW - 1; interruptions], ..History::default() };
         let Decision { transition, history } =
             decide(&policy, &before, ended, NOW, &mut Rng::seeded(7));
         let after = history.clone().unwrap_or_else(|| before.clone());

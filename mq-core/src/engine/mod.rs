@@ -137,8 +137,11 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn list(&self, request: ListRequest) -> Result<Page, EngineError>;
 
     /// Everything known about jobs of one queue; none for those that are not there.
-    async fn get(&self, queue: &QueueName, ids: &[JobId])
-    -> Result<Vec<Option<Stored>>, EngineError>;
+    async fn get(
+        &self,
+        queue: &QueueName,
+        ids: &[JobId],
+    ) -> Result<Vec<Option<Stored>>, EngineError>;
 
     /// Runs dead, cancelled or scheduled jobs again, with all their attempts; their history and
     /// lifetime count stay. With `spread`, the n-th one is due n times that time from now.

@@ -1,0 +1,426 @@
+//! The awaitable builders behind `mq.enqueue(…)`.
+
+use std::borrow::Cow;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone};
+
+use crate::client::Client;
+use crate::engine::{BATCH_MAX, Durability, EngineError, EngineErrorKind, NewJob, Schedule};
+use crate::id::JobId;
+use crate::job::Job;
+use crate::name::{self, NameError, QueueName};
+use crate::priority::Priority;
+use crate::record::Record;
+
+/// Farthest away that a job may be scheduled.
+pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// Most tags of one job.
+pub const TAGS_MAX: usize = 32;
+
+/// The receipt of a stored job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Enqueued {
+    /// The job: the new one, or the one that was there under the same key.
+    pub id: JobId,
+    /// Whether the job was there already.
+    pub duplicate: bool,
+    /// What the job survives from now on.
+    pub durability: Durability,
+}
+
+/// A job was not stored, or perhaps not.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The job does not serialize.
+    #[error("the job `{kind}` does not serialize")]
+    Encode {
+        /// Its kind.
+        kind: &'static str,
+        /// The serializer's words.
+        source: serde_json::Error,
+    },
+    /// The serialized job is larger than the client allows; nothing was sent.
+    #[error(
+        "the job `{kind}` has {size} bytes, at most {max} are allowed: store the data elsewhere \
+         and put a reference into the job, or raise `Client::payload_max`"
+    )]
+    TooLarge {
+        /// Its kind.
+        kind: &'static str,
+        /// Its serialized size.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A queue name, key or tag that mq does not accept; nothing was sent.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An option that makes no sense; nothing was sent.
+    #[error("{0}")]
+    Option(String),
+    /// The store is at its memory or disk limit; the job was not stored.
+    #[error("the store is full: workers can still drain it, add memory or wait")]
+    Full(#[source] EngineError),
+    /// The store was not reached in time; the job was surely not stored.
+    #[error("the store was not reached in time, the job was not stored")]
+    Unavailable(#[source] EngineError),
+    /// The store was lost in the middle: perhaps the job was stored, perhaps not. Enqueueing again
+    /// is safe if the job has an `idempotency_key`.
+    #[error("the store was lost in the middle, the job may or may not have been stored")]
+    Unknown(#[source] EngineError),
+    /// The store refused, for example for lack of permission.
+    #[error("the store refused the job")]
+    Engine(#[source] EngineError),
+    /// Some of many jobs were stored before one was not.
+    #[error("{} jobs were stored, then: {source}", enqueued.len())]
+    Partial {
+        /// The receipts of those that were stored: always the first ones.
+        enqueued: Vec<Enqueued>,
+        /// What happened to the next.
+        source: Box<EnqueueError>,
+    },
+}
+
+impl EnqueueError {
+    /// Whether the same enqueue may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Full(_) | Self::Unavailable(_) | Self::Unknown(_) => true,
+            Self::Partial { source, .. } => source.is_retryable(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn partial(enqueued: Vec<Enqueued>, source: Self) -> Self {
+        if enqueued.is_empty() {
+            return source;
+        }
+        Self::Partial { enqueued, source: Box::new(source) }
+    }
+}
+
+impl From<EngineError> for EnqueueError {
+    fn from(error: EngineError) -> Self {
+        match error.kind() {
+            EngineErrorKind::Full => Self::Full(error),
+            EngineErrorKind::Unavailable => Self::Unavailable(error),
+            EngineErrorKind::Unknown => Self::Unknown(error),
+            _ => Self::Engine(error),
+        }
+    }
+}
+
+/// What an enqueue says beyond the job itself.
+#[derive(Debug, Clone, Default)]
+struct Options {
+    queue: Option<String>,
+    schedule: Schedule,
+    priority: Option<Priority>,
+    idempotency_key: Option<String>,
+    tags: Vec<String>,
+    max_attempts: Option<u32>,
+    timeout: Option<Duration>,
+    retention: Option<Duration>,
+    traceparent: Option<String>,
+}
+
+impl Options {
+    fn check(&self, kind: &'static str) -> Result<(), EnqueueError> {
+        if let Some(key) = &self.idempotency_key {
+            name::check("idempotency key", key)?;
+        }
+        for tag in &self.tags {
+            name::check("tag", tag)?;
+        }
+        let problem = if self.tags.len() > TAGS_MAX {
+            format!("the job `{kind}` has {} tags, at most {TAGS_MAX} are allowed", self.tags.len())
+        } else if matches!(self.schedule, Schedule::After(delay) if delay > DELAY_MAX) {
+            format!("the job `{kind}` is delayed by more than ten years")
+        } else if self.max_attempts == Some(0) {
+            format!("the job `{kind}` has `max_attempts` 0: it needs at least 1 to run at all")
+        } else if self.timeout == Some(Duration::ZERO) {
+            format!("the job `{kind}` has a `timeout` of 0, so no attempt could succeed")
+        } else {
+            return Ok(());
+        };
+        Err(EnqueueError::Option(problem))
+    }
+
+    fn prepare<J: Job>(&self, job: &J, payload_max: usize) -> Result<NewJob, EnqueueError> {
+        self.check(J::KIND)?;
+        let payload = serde_json::to_vec(job)
+            .map_err(|source| EnqueueError::Encode { kind: J::KIND, source })?;
+        if payload.len() > payload_max {
+            let size = payload.len();
+            return Err(EnqueueError::TooLarge { kind: J::KIND, size, max: payload_max });
+        }
+        let queue = QueueName::new(self.queue.as_deref().unwrap_or(J::OPTIONS.queue))?;
+        let priority = self.priority.unwrap_or(J::OPTIONS.priority);
+        let record = Record {
+            max_attempts: self.max_attempts,
+            timeout: self.timeout,
+            retention: self.retention.or(J::OPTIONS.retention),
+            priority,
+            idempotency_key: self.idempotency_key.as_deref().map(Cow::Borrowed),
+            tags: self.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect(),
+            traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
+            ..Record::new(J::KIND, payload)
+        };
+        Ok(NewJob {
+            queue,
+            id: JobId::new(),
+            record: record.encode(),
+            schedule: self.schedule,
+            priority,
+            idempotency_key: self.idempotency_key.clone(),
+        })
+    }
+}
+
+/// The options that all enqueues share.
+macro_rules! options {
+    () => {
+        /// Puts it into another queue than its type says.
+        pub fn queue(mut self, queue: impl Into<String>) -> Self {
+            self.options.queue = Some(queue.into());
+            self
+        }
+
+        /// Runs it no earlier than this long from when the store has it.
+        pub fn delay(mut self, delay: Duration) -> Self {
+            self.options.schedule = Schedule::After(delay);
+            self
+        }
+
+        /// Runs it no earlier than at this time, by the store's clock. The past means at once.
+        pub fn at<Tz: TimeZone>(mut self, time: DateTime<Tz>) -> Self {
+            let at_ms = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+            self.options.schedule = Schedule::At(at_ms);
+            self
+        }
+
+        /// Puts it before or behind others of its queue.
+        pub fn priority(mut self, priority: Priority) -> Self {
+            self.options.priority = Some(priority);
+            self
+        }
+
+        /// Labels it, for people and for [`Admin`](crate::Admin); may be called several times.
+        pub fn tag(mut self, tag: impl Into<String>) -> Self {
+            self.options.tags.push(tag.into());
+            self
+        }
+
+        /// Overrides after how many failed attempts it is a dead letter.
+        pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+            self.options.max_attempts = Some(max_attempts);
+            self
+        }
+
+        /// Overrides the time limit of one attempt.
+        pub fn timeout(mut self, timeout: Duration) -> Self {
+            self.options.timeout = Some(timeout);
+            self
+        }
+
+        /// Overrides how long it is kept after success or cancellation.
+        pub fn retention(mut self, retention: Duration) -> Self {
+            self.options.retention = Some(retention);
+            self
+        }
+
+        /// Hands the producer's W3C trace context on to the handler.
+        pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+            self.options.traceparent = Some(traceparent.into());
+            self
+        }
+    };
+}
+
+/// A job on its way into the store; see [`Client::enqueue`].
+#[derive(Debug)]
+#[must_use = "a job is not enqueued until this is awaited"]
+pub struct Enqueue<J> {
+    client: Client,
+    job: J,
+    options: Options,
+}
+
+impl<J: Job> Enqueue<J> {
+    pub(crate) fn new(client: Client, job: J) -> Self {
+        Self { client, job, options: Options::default() }
+    }
+
+    options!();
+
+    /// Makes enqueueing it again harmless: as long as a job of this key exists in the queue, and
+    /// for 24 h after, the same key answers with that job.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.options.idempotency_key = Some(key.into());
+        self
+    }
+}
+
+impl<J: Job> IntoFuture for Enqueue<J> {
+    type Output = Result<Enqueued, EnqueueError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        // Encoded before the first await, so that a job need not be `Sync` or live on.
+        let Self { client, job, options } = self;
+        let prepared = options.prepare(&job, client.payload_limit());
+        drop(job);
+        Box::pin(async move {
+            let receipts = client.send(vec![prepared?]).await?;
+            receipts.into_iter().next().ok_or_else(|| {
+                let text = "the engine answered with no receipt; please report this";
+                EnqueueError::Engine(EngineError::new(EngineErrorKind::Invalid, text))
+            })
+        })
+    }
+}
+
+/// Many jobs on their way into the store; see [`Client::enqueue_all`]. The options hold for each.
+#[derive(Debug)]
+#[must_use = "jobs are not enqueued until this is awaited"]
+pub struct EnqueueAll<J, I> {
+    client: Client,
+    jobs: I,
+    options: Options,
+    types: PhantomData<fn(J)>,
+}
+
+impl<J: Job, I: Iterator<Item = J>> EnqueueAll<J, I> {
+    pub(crate) fn new(client: Client, jobs: I) -> Self {
+        Self { client, jobs, options: Options::default(), types: PhantomData }
+    }
+
+    options!();
+}
+
+impl<J, I> IntoFuture for EnqueueAll<J, I>
+where
+    J: Job,
+    I: Iterator<Item = J> + Send + 'static,
+{
+    type Output = Result<Vec<Enqueued>, EnqueueError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { client, jobs, options, .. } = self;
+        Box::pin(async move {
+            let payload_max = client.payload_limit();
+            let jobs = jobs.map(move |job| options.prepare(&job, payload_max));
+            client.send_all(jobs).await
+        })
+    }
+}
+
+/// Jobs of several types, to be stored in one request.
+///
+/// ```ignore
+/// mq.enqueue_set(JobSet::new().push(Resize { id }).push(Notify { id })).await?;
+/// ```
+#[derive(Debug, Default)]
+pub struct JobSet {
+    jobs: Vec<Result<NewJob, EnqueueError>>,
+}
+
+impl JobSet {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a job, with what its type says.
+    #[must_use]
+    pub fn push<J: Job>(self, job: J) -> Self {
+        self.push_with(job, |options| options)
+    }
+
+    /// Adds a job with options: `set.push_with(job, |o| o.delay(minute))`.
+    #[must_use]
+    pub fn push_with<J: Job>(
+        mut self,
+        job: J,
+        options: impl FnOnce(JobSetOptions) -> JobSetOptions,
+    ) -> Self {
+        let options = options(JobSetOptions { options: Options::default() }).options;
+        // The client's own limit is applied when the set is sent.
+        self.jobs.push(options.prepare(&job, usize::MAX));
+        drop(job);
+        self
+    }
+
+    /// How many jobs it has.
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+}
+
+/// The options of one job in a [`JobSet`].
+#[derive(Debug)]
+#[must_use]
+pub struct JobSetOptions {
+    options: Options,
+}
+
+impl JobSetOptions {
+    options!();
+
+    /// See [`Enqueue::idempotency_key`].
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.options.idempotency_key = Some(key.into());
+        self
+    }
+}
+
+/// A [`JobSet`] on its way into the store; see [`Client::enqueue_set`].
+#[derive(Debug)]
+#[must_use = "jobs are not enqueued until this is awaited"]
+pub struct EnqueueSet {
+    client: Client,
+    set: JobSet,
+}
+
+impl EnqueueSet {
+    pub(crate) fn new(client: Client, set: JobSet) -> Self {
+        Self { client, set }
+    }
+}
+
+impl IntoFuture for EnqueueSet {
+    type Output = Result<Vec<Enqueued>, EnqueueError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { client, set } = self;
+        Box::pin(async move {
+            let jobs = set.jobs.into_iter().collect::<Result<Vec<_>, _>>()?;
+            if jobs.len() > BATCH_MAX {
+                let text = format!("a set has at most {BATCH_MAX} jobs, this one {}", jobs.len());
+                return Err(EnqueueError::Option(text));
+            }
+            let max = client.payload_limit();
+            if let Some(job) = jobs.iter().find(|job| job.record.len() > max.saturating_add(8192)) {
+                let text = format!(
+                    "a job of the set has {} bytes, more than the {max} allowed",
+                    job.record.len()
+                );
+                return Err(EnqueueError::Option(text));
+            }
+            client.send(jobs).await
+        })
+    }
+}

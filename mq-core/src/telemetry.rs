@@ -1,0 +1,14 @@
+//! Names of spans, events and fields: one place, because dashboards and alerts are built on them.
+//!
+//! They are a public interface and change only with a major version. The payload is never among
+//! the fields.
+
+/// Target of everything that a worker tells about jobs.
+pub const TARGET_JOB: &str = "mq::job";
+/// Target of everything about workers: start, stop, leases, sweeps.
+pub const TARGET_WORKER: &str = "mq::worker";
+/// Target of everything about the connection to the store.
+pub const TARGET_ENGINE: &str = "mq::engine";
+
+/// Span around one attempt; its fields are `id`, `kind`, `queue` and `attempt`.
+pub const SPAN_RUN: &str = "mq.run";
