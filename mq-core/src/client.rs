@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Stores many jobs of one type, in chunks that fit one request each.
-    pub fn enqueue_all<J, I>(&self, jobs: I) -> EnqueueAll<J, I::IntoIter>
+    pub fn enqueue_all<'a, J, I>(&self, jobs: I) -> EnqueueAll<'a, J, I::IntoIter>
     where
         J: Job,
         I: IntoIterator<Item = J>,

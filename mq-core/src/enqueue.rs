@@ -289,14 +289,15 @@ impl<J: Job> IntoFuture for Enqueue<J> {
 /// Many jobs on their way into the store; see [`Client::enqueue_all`]. The options hold for each.
 #[derive(Debug)]
 #[must_use = "jobs are not enqueued until this is awaited"]
-pub struct EnqueueAll<J, I> {
+pub struct EnqueueAll<'a, J, I> {
     client: Client,
     jobs: I,
     options: Options,
-    types: PhantomData<fn(J)>,
+    /// How long the iterator's borrows last.
+    types: PhantomData<(fn(J), &'a ())>,
 }
 
-impl<J: Job, I: Iterator<Item = J>> EnqueueAll<J, I> {
+impl<J: Job, I: Iterator<Item = J>> EnqueueAll<'_, J, I> {
     pub(crate) fn new(client: Client, jobs: I) -> Self {
         Self { client, jobs, options: Options::default(), types: PhantomData }
     }
@@ -304,13 +305,13 @@ impl<J: Job, I: Iterator<Item = J>> EnqueueAll<J, I> {
     options!();
 }
 
-impl<J, I> IntoFuture for EnqueueAll<J, I>
+impl<'a, J, I> IntoFuture for EnqueueAll<'a, J, I>
 where
     J: Job,
-    I: Iterator<Item = J> + Send + 'static,
+    I: Iterator<Item = J> + Send + 'a,
 {
     type Output = Result<Vec<Enqueued>, EnqueueError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { client, jobs, options, .. } = self;

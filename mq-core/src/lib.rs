@@ -15,6 +15,8 @@ pub mod connect;
 pub mod context;
 pub mod engine;
 mod enqueue;
+#[doc(hidden)]
+pub mod failpoint;
 pub mod handler;
 mod history;
 mod id;

@@ -1,0 +1,92 @@
+//! The job of the fault tests: it does what its payload says and writes it down.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mq_core::failpoint::point;
+use mq_core::{Backoff, Context, Handler, Job, JobOptions};
+use mq_testkit::{Event, Ledger};
+use serde::{Deserialize, Serialize};
+
+/// The queue that the tests use.
+pub const QUEUE: &str = "chaos";
+
+/// Shared by the handlers of a worker process.
+#[derive(Debug)]
+pub struct App {
+    ledger: Ledger,
+}
+
+impl App {
+    /// With the ledger that all processes of the test write to.
+    ///
+    /// # Errors
+    /// When the ledger cannot be opened.
+    pub fn new(ledger: &Path) -> std::io::Result<Self> {
+        Ok(Self { ledger: Ledger::open(ledger)? })
+    }
+}
+
+/// A job that behaves as told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Chaos {
+    /// Which one it is.
+    pub number: u64,
+    /// How long it takes.
+    pub sleep_ms: u64,
+    /// How many of its first attempts fail.
+    pub failures: u32,
+    /// Whether it kills the process that runs it.
+    pub poison: bool,
+    /// Whether it enqueues a follow-up under a key of its own.
+    pub child: bool,
+    /// Makes the payload larger.
+    pub padding: String,
+}
+
+impl Chaos {
+    /// A job that takes so long.
+    pub fn lasting(number: u64, sleep_ms: u64) -> Self {
+        Self { number, sleep_ms, ..Self::default() }
+    }
+}
+
+impl Job for Chaos {
+    type Output = ();
+    const KIND: &'static str = "chaos";
+    const OPTIONS: JobOptions = JobOptions::DEFAULT
+        .queue(QUEUE)
+        .backoff(Backoff::fixed(Duration::from_millis(100)))
+        .timeout(Duration::from_secs(120));
+}
+
+impl Handler<App> for Chaos {
+    type Error = String;
+
+    async fn run(self, cx: Context<App>) -> Result<(), String> {
+        let (id, claim) = (cx.id(), cx.fence().to_string());
+        let write = |event| cx.state().ledger.write(event).map_err(|error| error.to_string());
+        write(Event::Started { id, claim: claim.clone() })?;
+        point("run.started");
+        if self.poison {
+            // As `kill -9` would: nothing is unwound, nothing is flushed.
+            std::process::abort();
+        }
+        tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
+        point("run.worked");
+        if self.child {
+            let child = Chaos { number: self.number + 1_000_000, ..Self::default() };
+            let key = format!("child-of-{id}");
+            let sent = cx.client().enqueue(child).idempotency_key(key).await;
+            let sent = sent.map_err(|error| error.to_string())?;
+            write(Event::Sent { id: sent.id })?;
+            write(Event::Acked { id: sent.id })?;
+            point("run.enqueued");
+        }
+        let ok = cx.attempt() > self.failures;
+        write(Event::Ended { id, claim, ok })?;
+        point("run.ended");
+        if ok { Ok(()) } else { Err(format!("attempt {} was told to fail", cx.attempt())) }
+    }
+}

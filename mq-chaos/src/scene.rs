@@ -1,0 +1,227 @@
+//! A store, a ledger and a producer: what every fault test begins with and is judged by.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mq_core::engine::{EngineErrorKind, NewJob, QueueStats, Schedule};
+use mq_core::{Client, Job, JobId, Priority, QueueName, Record, clock};
+use mq_redis as _;
+use mq_testkit::{Account, Entry, Event, Ledger};
+
+use crate::fleet::{Fleet, Settings};
+use crate::job::{Chaos, QUEUE};
+
+/// How long a run may take to come to rest.
+const REST_MAX: Duration = Duration::from_secs(120);
+/// How long one enqueue tries.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// One fault test's surroundings.
+#[derive(Debug)]
+pub struct Scene {
+    /// A client of the store.
+    pub client: Client,
+    /// The queue.
+    pub queue: QueueName,
+    url: String,
+    ledger: Ledger,
+    dir: tempfile::TempDir,
+}
+
+impl Scene {
+    /// A new ledger, and a client of the store at this URL.
+    ///
+    /// # Panics
+    /// When either cannot be had; so do all methods here, this being for tests.
+    pub async fn new(url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
+        let ledger = Ledger::open(&dir.path().join("ledger"));
+        let ledger = ledger.unwrap_or_else(|error| panic!("no ledger: {error}"));
+        let client = Client::connect(url).await;
+        let client = client.unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"));
+        let queue = QueueName::new(QUEUE).unwrap_or_else(|error| panic!("{error}"));
+        Self { client, queue, url: url.to_owned(), ledger, dir }
+    }
+
+    /// Settings for workers with this lease; they reach the store by the scene's URL.
+    pub fn settings(&self, lease: Duration) -> Settings {
+        Settings {
+            url: self.url.clone(),
+            ledger: self.ledger_path(),
+            lease,
+            concurrency: 8,
+            grace: Duration::from_secs(5),
+        }
+    }
+
+    fn ledger_path(&self) -> PathBuf {
+        self.dir.path().join("ledger")
+    }
+
+    /// Writes down something worth knowing, such as a fault.
+    pub fn note(&self, text: impl Into<String>) {
+        self.write(Event::Note { text: text.into() });
+    }
+
+    fn write(&self, event: Event) {
+        self.ledger.write(event).unwrap_or_else(|error| panic!("cannot write the ledger: {error}"));
+    }
+
+    /// Enqueues jobs in one batch, and writes down what was sent and what the store said.
+    /// Whether they were acknowledged.
+    pub async fn enqueue(&self, jobs: &[Chaos]) -> bool {
+        self.enqueue_at(jobs, Schedule::Now).await
+    }
+
+    /// The same, for a time.
+    pub async fn enqueue_at(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
+        let new_jobs: Vec<_> = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
+        let ids: Vec<_> = new_jobs.iter().map(|job| job.id).collect();
+        for id in &ids {
+            self.write(Event::Sent { id: *id });
+        }
+        match self.client.engine().enqueue(new_jobs, DEADLINE).await {
+            Ok(_) => {
+                ids.iter().for_each(|id| self.write(Event::Acked { id: *id }));
+                true
+            }
+            // Perhaps stored, perhaps not: neither acknowledged nor refused.
+            Err(error) if error.kind() == EngineErrorKind::Unknown => false,
+            Err(_) => {
+                ids.iter().for_each(|id| self.write(Event::Refused { id: *id }));
+                false
+            }
+        }
+    }
+
+    fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {
+        let payload = serde_json::to_vec(job).unwrap_or_else(|error| panic!("{error}"));
+        NewJob {
+            queue: self.queue.clone(),
+            id: JobId::new(),
+            record: Record::new(Chaos::KIND, payload).encode(),
+            schedule,
+            priority: Priority::Normal,
+            idempotency_key: None,
+        }
+    }
+
+    /// Enqueues `count` jobs in small batches while `nemesis` does its work, until both are done.
+    pub async fn enqueue_all(&self, jobs: &[Chaos], batch: usize) {
+        for chunk in jobs.chunks(batch) {
+            self.enqueue(chunk).await;
+        }
+    }
+
+    /// The queue's sizes; waits for the store if it is away.
+    pub async fn stats(&self) -> QueueStats {
+        let deadline = clock::now() + REST_MAX;
+        loop {
+            match self.client.engine().stats(&self.queue).await {
+                Ok(stats) => return stats,
+                Err(error) => assert!(clock::now() < deadline, "the store stays away: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until this holds of the queue's sizes.
+    pub async fn until(&self, what: &str, holds: impl Fn(&QueueStats) -> bool) -> QueueStats {
+        let deadline = clock::now() + REST_MAX;
+        loop {
+            let stats = self.stats().await;
+            if holds(&stats) {
+                return stats;
+            }
+            assert!(clock::now() < deadline, "not {what} within {REST_MAX:?}: {stats:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until no job waits or runs.
+    pub async fn rest(&self) -> QueueStats {
+        let at_rest = |s: &QueueStats| s.ready + s.scheduled + s.retrying + s.running == 0;
+        self.until("at rest", at_rest).await
+    }
+
+    /// As [`rest`](Self::rest), starting a new worker for each one that dies meanwhile. How many
+    /// died.
+    pub async fn rest_reviving(&self, fleet: &mut Fleet) -> usize {
+        let deadline = clock::now() + REST_MAX;
+        let mut died = 0;
+        loop {
+            died += fleet.revive();
+            let stats = self.stats().await;
+            if stats.ready + stats.scheduled + stats.retrying + stats.running == 0 {
+                return died;
+            }
+            assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// How many handlers have started so far.
+    pub fn starts(&self) -> usize {
+        let started = |entry: &&Entry| matches!(entry.event, Event::Started { .. });
+        self.entries().iter().filter(started).count()
+    }
+
+    /// Waits until so many handlers have started.
+    pub async fn until_started(&self, count: usize) {
+        let deadline = clock::now() + REST_MAX;
+        while self.starts() < count {
+            assert!(clock::now() < deadline, "only {} of {count} started", self.starts());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Everything that was written down so far.
+    pub fn entries(&self) -> Vec<Entry> {
+        Ledger::read(&self.ledger_path()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The verdict that holds for every fault: nothing lost, nothing invented, structures in
+    /// agreement. Jobs that are dead letters count as kept. Returns the account for more questions.
+    pub async fn judge(&self) -> Account {
+        let account = Account::of(&self.entries());
+        let dead = self.dead().await;
+        let lost: Vec<_> = account.lost().into_iter().filter(|id| !dead.contains_key(id)).collect();
+        assert!(lost.is_empty(), "lost: {lost:?}");
+        assert!(account.invented().is_empty(), "invented: {:?}", account.invented());
+        assert!(account.risen().is_empty(), "refused, yet run: {:?}", account.risen());
+        let report = self.client.engine().audit(&self.queue, false).await;
+        let report = report.unwrap_or_else(|error| panic!("no audit: {error}"));
+        assert!(report.findings.is_empty(), "audit: {:#?}", report.findings);
+        account
+    }
+
+    /// The dead letters with their reasons.
+    pub async fn dead(&self) -> HashMap<JobId, String> {
+        use mq_core::admin::Filter;
+        let (admin, filter) = (self.client.admin(), Filter::state(mq_core::State::Dead));
+        let mut dead = HashMap::new();
+        let mut cursor = None;
+        loop {
+            let page = admin.jobs(&filter, cursor, 1000).await;
+            let page = page.unwrap_or_else(|error| panic!("no page: {error}"));
+            let reason = |death: Option<mq_core::Death>| {
+                death.map(|death| death.reason.to_string()).unwrap_or_default()
+            };
+            dead.extend(page.jobs.into_iter().map(|job| (job.id, reason(job.death))));
+            cursor = page.next;
+            if cursor.is_none() {
+                return dead;
+            }
+        }
+    }
+
+    /// The starts of jobs beyond their first that no failure explains: more than `1 + failed
+    /// attempts`.
+    pub fn unexplained(account: &Account) -> usize {
+        let extra = |life: &mq_testkit::Life| {
+            life.starts.saturating_sub(1).saturating_sub(life.ends_failed)
+        };
+        account.lives.values().map(extra).sum()
+    }
+}

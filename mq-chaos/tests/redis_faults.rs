@@ -1,0 +1,195 @@
+//! Faults of the store: F20, F24, F25, F26, F27 and F29 of the fault matrix.
+
+use std::time::Duration;
+
+use mq_chaos::{Chaos, Fleet, Scene};
+use mq_testkit::RedisServer;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
+/// Longer than any outage below, so that no worker is declared dead for the store's fault.
+const LEASE: Duration = Duration::from_secs(15);
+
+fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
+    (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
+}
+
+async fn redis(server: &RedisServer, words: &[&str]) -> redis_cli::Reply {
+    redis_cli::ask(server.port(), words).await
+}
+
+/// A few lines of RESP, so that the tests do not depend on the client that they test.
+mod redis_cli {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    pub type Reply = String;
+
+    pub async fn ask(port: u16, words: &[&str]) -> Reply {
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
+            return String::new();
+        };
+        let mut reply = vec![0; 64 * 1024];
+        let asked = stream.write_all(request.as_bytes()).await;
+        let read = match asked {
+            Ok(()) => stream.read(&mut reply).await.unwrap_or(0),
+            Err(_) => 0,
+        };
+        String::from_utf8_lossy(&reply[..read]).into_owned()
+    }
+}
+
+/// Jobs keep coming while `nemesis` does its work; all of them end, each once.
+async fn under_load(
+    server: &RedisServer,
+    count: u64,
+    nemesis: impl AsyncFnOnce(&Scene),
+) -> (Scene, usize) {
+    let scene = Scene::new(&server.url()).await;
+    let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+    let all = jobs(count, 5);
+    let producing = async {
+        for chunk in all.chunks(5) {
+            scene.enqueue(chunk).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::join!(producing, nemesis(&scene));
+    scene.rest().await;
+    let account = scene.judge().await;
+    assert!(scene.dead().await.is_empty());
+    let unexplained = Scene::unexplained(&account);
+    assert!(fleet.stop().iter().all(|code| *code == Some(0)), "no worker may exit or crash");
+    (scene, unexplained)
+}
+
+/// F20: `kill -9` of redis-server with AOF everysec, ten times: nothing lost, nobody restarts.
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_workers_and_producers_survive_killed_servers() {
+    let mut server = RedisServer::with(&["--appendonly", "yes"]);
+    let url = server.url();
+    let scene = Scene::new(&url).await;
+    let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+    let all = jobs(1000, 5);
+    for (round, chunk) in all.chunks(100).enumerate() {
+        scene.enqueue_all(chunk, 5).await;
+        scene.note("kill -9 of redis-server");
+        server.kill9();
+        tokio::time::sleep(Duration::from_millis(50 + 30 * round as u64)).await;
+        server.restart();
+    }
+    scene.rest().await;
+    let account = scene.judge().await;
+    assert_eq!(Scene::unexplained(&account), 0, "a store that is away is no interruption");
+    assert!(fleet.stop().iter().all(|code| *code == Some(0)));
+}
+
+/// F24: the server freezes for 1 and 4 s. Enqueues of unknown outcome are resolved, not doubled.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_a_frozen_server_loses_and_doubles_nothing() {
+    let server = RedisServer::start();
+    let freeze = async |_: &Scene| {
+        for seconds in [1, 4] {
+            server.stop_process();
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            server.continue_process();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let (_, unexplained) = under_load(&server, 600, freeze).await;
+    assert_eq!(unexplained, 0, "no false recovery: the freeze was shorter than the lease");
+}
+
+/// F24, longer than the lease: the store's clock ran on, yet living workers are not declared dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_a_freeze_longer_than_the_lease_recovers_nobody_who_lives() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let lease = Duration::from_secs(2);
+    let fleet = Fleet::start(PROGRAM, scene.settings(lease), 2);
+    scene.enqueue(&jobs(16, 8_000)).await;
+    scene.until_started(16).await;
+    server.stop_process();
+    tokio::time::sleep(lease * 2).await;
+    server.continue_process();
+    let stats = scene.rest().await;
+    let account = scene.judge().await;
+    assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
+    assert_eq!(Scene::unexplained(&account), 0);
+    fleet.stop();
+}
+
+/// F25: CLIENT PAUSE, all commands and writes only.
+#[tokio::test(flavor = "multi_thread")]
+async fn f25_a_paused_server_is_waited_for() {
+    let server = RedisServer::start();
+    let pause = async |_: &Scene| {
+        for (ms, what) in [("100", "ALL"), ("1500", "WRITE"), ("3000", "ALL")] {
+            redis(&server, &["CLIENT", "PAUSE", ms, what]).await;
+            tokio::time::sleep(Duration::from_millis(ms.parse().unwrap_or(0) + 300)).await;
+        }
+    };
+    let (_, unexplained) = under_load(&server, 600, pause).await;
+    assert_eq!(unexplained, 0);
+}
+
+/// F26: all connections are killed every 200 ms for 20 s, blocking ones included.
+#[tokio::test(flavor = "multi_thread")]
+async fn f26_killed_connections_are_made_again() {
+    let server = RedisServer::start();
+    let kill = async |scene: &Scene| {
+        for _ in 0..100 {
+            redis(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        scene.note("no more kills");
+    };
+    let (_, unexplained) = under_load(&server, 1500, kill).await;
+    assert_eq!(unexplained, 0, "a lost connection is no interruption");
+}
+
+/// F27: the script cache is flushed again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_a_flushed_script_cache_is_invisible() {
+    let server = RedisServer::start();
+    let flush = async |_: &Scene| {
+        for _ in 0..100 {
+            redis(&server, &["SCRIPT", "FLUSH"]).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (scene, unexplained) = under_load(&server, 600, flush).await;
+    assert_eq!(unexplained, 0);
+    let refused = mq_testkit::Account::of(&scene.entries()).which(|life| !life.acked);
+    assert!(refused.is_empty(), "every enqueue succeeded: {refused:?}");
+}
+
+/// F29: at `maxmemory` producers are told `Full`; workers claim, fail and finish on, until the
+/// queue is empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn f29_a_full_store_can_be_drained() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut all = jobs(2000, 0);
+    for job in &mut all {
+        job.padding = "x".repeat(500);
+        job.failures = u32::from(job.number % 10 == 0);
+    }
+    scene.enqueue_all(&all[..1500], 100).await;
+    redis(&server, &["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    assert!(!scene.enqueue(&all[1500..1600]).await, "a full store takes no more");
+    let error = scene.client.enqueue(Chaos::lasting(0, 0)).await.unwrap_err();
+    assert!(matches!(error, mq_core::EnqueueError::Full(_)), "{error:?}");
+
+    let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+    scene.rest().await;
+    redis(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert!(scene.enqueue(&all[1600..]).await, "it heals without a restart");
+    let stats = scene.rest().await;
+    let account = scene.judge().await;
+    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(stats.done_total, 1900);
+    fleet.stop();
+}

@@ -1,0 +1,175 @@
+//! Faults of worker processes: F01, F02, F03, F09 and F12 of the fault matrix.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use mq_chaos::{Chaos, Fleet, Scene};
+use mq_core::clock;
+use mq_testkit::{Event, RedisServer};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
+const LEASE: Duration = Duration::from_secs(2);
+
+fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
+    (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
+}
+
+/// F01: 1,000 jobs, 30 × `kill -9` at random: nothing lost, re-runs bounded by what was in flight.
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_killed_workers_lose_nothing() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let settings = scene.settings(LEASE);
+    let per_kill = settings.concurrency;
+    let mut fleet = Fleet::start(PROGRAM, settings, 3);
+    scene.enqueue_all(&jobs(1000, 60), 50).await;
+
+    let kills = 30;
+    for round in 0..kills {
+        // Spread by progress and not by time: each kill finds handlers at work.
+        scene.until_started((round + 1) * 25).await;
+        scene.note(format!("kill -9 of worker {}", round % 3));
+        fleet.replace(round % 3);
+    }
+    scene.rest().await;
+    let account = scene.judge().await;
+    let dead = scene.dead().await;
+    assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
+    let extra = Scene::unexplained(&account);
+    assert!(extra <= kills * per_kill, "{extra} re-runs for {kills} kills");
+    assert!(fleet.stop().iter().all(|code| *code == Some(0)));
+}
+
+/// F01, the recovery bar at defaults: ≤ 20 s from the kill to the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_a_killed_workers_job_runs_again_within_20_s_at_defaults() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let settings = scene.settings(Duration::from_secs(15));
+    let mut fleet = Fleet::start(PROGRAM, settings, 1);
+    scene.enqueue(&[Chaos::lasting(1, 300)]).await;
+    scene.until_started(1).await;
+    let survivor = fleet.add(None);
+    assert!(fleet.worker(survivor).exit_status().is_none());
+    fleet.worker(0).kill9();
+    let killed = clock::now();
+    scene.until_started(2).await;
+    let recovery = killed.elapsed();
+    scene.rest().await;
+    scene.judge().await;
+    assert!(recovery <= Duration::from_secs(20), "recovered after {recovery:?}");
+}
+
+/// F02: a worker frozen past its lease wakes up and completes: fenced, and nothing counts twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn f02_a_zombies_completion_is_fenced() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+    scene.enqueue_all(&jobs(1000, 40), 50).await;
+    let freezes = 20;
+    for round in 0..freezes {
+        scene.until_started((round + 1) * 30).await;
+        let victim = round % 2;
+        fleet.worker(victim).signal("STOP");
+        if round % 4 == 0 {
+            // Past the lease: its jobs are taken over.
+            let before = scene.stats().await.interrupted_total;
+            scene.until("a takeover", |s| s.interrupted_total > before).await;
+        } else {
+            tokio::time::sleep(LEASE / 4).await;
+        }
+        fleet.worker(victim).signal("CONT");
+    }
+    let stats = scene.rest().await;
+    let account = scene.judge().await;
+    // Every job was counted done once, however often handlers ran to their end.
+    let dead = scene.dead().await.len() as u64;
+    assert_eq!(stats.done_total + dead, 1000, "{stats:#?}");
+    assert!(Scene::unexplained(&account) <= freezes * 8);
+    assert!(fleet.stop().iter().all(|code| *code == Some(0)), "a zombie must go on working");
+}
+
+/// F03: SIGTERM hands unfinished jobs back at once, and burns no attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn f03_a_stop_hands_jobs_back_without_burning_attempts() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut settings = scene.settings(Duration::from_secs(15));
+    settings.grace = Duration::from_millis(300);
+    let mut fleet = Fleet::start(PROGRAM, settings.clone(), 2);
+    // Some end within the grace, most do not.
+    let mixed: Vec<_> = (0..500).map(|n| Chaos::lasting(n, 20 + (n % 7) * 100)).collect();
+    scene.enqueue_all(&mixed, 50).await;
+    for round in 0..20 {
+        scene.until_started((round + 1) * 20).await;
+        let victim = round % 2;
+        fleet.worker(victim).signal("TERM");
+        if round % 5 == 4 {
+            fleet.worker(victim).signal("TERM");
+        }
+        let asked = clock::now();
+        let status = fleet.worker(victim).wait(Duration::from_secs(20));
+        assert_eq!(status.and_then(|s| s.code()), Some(0), "exit code of a stop");
+        assert!(asked.elapsed() <= settings.grace + Duration::from_secs(5));
+        fleet.revive();
+    }
+    let stats = scene.rest().await;
+    let account = scene.judge().await;
+    assert_eq!(stats.interrupted_total, 0, "nobody had to take over after a clean stop");
+    assert_eq!(stats.failed_total, 0, "no attempt was burnt");
+    assert!(account.lives.values().all(|life| life.ends_ok >= 1));
+    fleet.stop();
+}
+
+/// F09: jobs that kill every worker they meet are dead after three, and the others get done.
+#[tokio::test(flavor = "multi_thread")]
+async fn f09_poison_is_bounded() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut settings = scene.settings(Duration::from_secs(1));
+    settings.concurrency = 4;
+    let poison = 20;
+    let mut all = jobs(1000, 1);
+    for at in 0..poison {
+        all[at * 50 + 7].poison = true;
+    }
+    scene.enqueue_all(&all, 100).await;
+    let mut fleet = Fleet::start(PROGRAM, settings, 3);
+    let died = scene.rest_reviving(&mut fleet).await;
+    let account = scene.judge().await;
+    let dead = scene.dead().await;
+    assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
+    let never_ended = account.which(|life| life.ends_ok == 0);
+    assert_eq!(never_ended.len(), poison, "exactly the poisonous ones never ended");
+    assert!(never_ended.iter().all(|id| dead.contains_key(id)));
+    assert!(died <= 3 * poison, "{died} deaths for {poison} poisonous jobs");
+    // Neighbours may die with them, but rarely: see `lifecycle::INTERRUPTION_SPREAD`.
+    assert!(dead.len() <= 2 * poison, "{} dead letters", dead.len());
+    fleet.stop();
+}
+
+/// F12: identity is a random number per process start, so nothing that replicas share counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 1);
+    scene.enqueue(&jobs(8, 400)).await;
+    scene.until_started(8).await;
+    // Same host, same program, same settings, at once.
+    fleet.replace(0);
+    let stats = scene.rest().await;
+    assert!(stats.interrupted_total >= 1, "the dead one's jobs were taken over: {stats:#?}");
+    scene.judge().await;
+    let claims: HashSet<_> = scene
+        .entries()
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            Event::Started { claim, .. } => claim.split('.').next().map(str::to_owned),
+            _ => None,
+        })
+        .collect();
+    assert!(claims.len() >= 2, "{claims:?}");
+    fleet.stop();
+}
