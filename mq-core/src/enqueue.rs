@@ -293,13 +293,15 @@ pub struct EnqueueAll<'a, J, I> {
     client: Client,
     jobs: I,
     options: Options,
+    job: PhantomData<fn(J)>,
     /// How long the iterator's borrows last.
-    types: PhantomData<(fn(J), &'a ())>,
+    borrows: PhantomData<&'a ()>,
 }
 
 impl<J: Job, I: Iterator<Item = J>> EnqueueAll<'_, J, I> {
     pub(crate) fn new(client: Client, jobs: I) -> Self {
-        Self { client, jobs, options: Options::default(), types: PhantomData }
+        let options = Options::default();
+        Self { client, jobs, options, job: PhantomData, borrows: PhantomData }
     }
 
     options!();
