@@ -1,0 +1,223 @@
+//! The rules of this repository that a compiler does not know, as tests. STYLE.md says why each
+//! exists. Every rule is also tried on a small repository that breaks it: a check that cannot fail
+//! would be worse than none.
+
+#[path = "tidy/bans.rs"]
+mod bans;
+#[path = "tidy/edges.rs"]
+mod edges;
+#[path = "tidy/lists.rs"]
+mod lists;
+#[path = "tidy/operations.rs"]
+mod operations;
+#[path = "tidy/repo.rs"]
+mod repo;
+#[path = "tidy/sizes.rs"]
+mod sizes;
+#[path = "tidy/source.rs"]
+mod source;
+
+use repo::{Finding, Repo};
+
+type Check = fn(&Repo) -> Vec<Finding>;
+
+/// Fails with everything that breaks the rule, not only with the first.
+fn keeps(check: Check) {
+    let findings = check(&Repo::this());
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
+}
+
+fn accepts(check: Check, good: &[(&str, &str)]) {
+    let findings = check(&Repo::of(good));
+    assert!(findings.is_empty(), "the good sample is refused: {findings:?}");
+}
+
+fn refuses(check: Check, bad: &[(&str, &str)]) {
+    assert!(!check(&Repo::of(bad)).is_empty(), "a bad sample passes: {bad:?}");
+}
+
+/// Two tests per rule: the repository keeps it, and the check can tell.
+macro_rules! rule {
+    ($name:ident: $check:path, good: $good:expr, bad: [$($bad:expr),+ $(,)?]) => {
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn is_kept() {
+                keeps($check);
+            }
+
+            #[test]
+            fn tells_good_from_bad() {
+                accepts($check, &$good);
+                $(refuses($check, &$bad);)+
+            }
+        }
+    };
+}
+
+const LONG: &str = "// 34567890123456789012345678901234567890123456789012345678901234567890\
+    123456789012345678901234567890123456789\n";
+
+fn lines(count: usize) -> String {
+    "\n".repeat(count)
+}
+
+fn function(lines: usize) -> String {
+    format!("fn long() {{\n{}}}\n", "    x();\n".repeat(lines - 2))
+}
+
+rule! { crates_depend_only_where_the_design_allows: edges::forbidden_edges,
+    good: [
+        ("mq-redis/Cargo.toml", "[package]\nname = \"mq-redis\"\n[dependencies]\nmq-core = \"1\"\n\
+            [dev-dependencies]\nmq-worker = \"1\"\n"),
+    ],
+    bad: [
+        [("w/Cargo.toml", "[package]\nname = \"mq-worker\"\n[dependencies]\nmq-redis = \"1\"\n")],
+        [("e/Cargo.toml", "[package]\nname = \"mq-redis\"\n[dependencies.mq-worker]\n")],
+        [("c/Cargo.toml", "[package]\nname = \"mq-core\"\n[build-dependencies]\nmq-macros = 1\n")],
+        [("n/Cargo.toml", "[package]\nname = \"mq-new\"\n")],
+    ]
+}
+
+rule! { lines_are_at_most_100_characters: sizes::long_lines,
+    good: [("a.md", "| https table, but no breaks"), ("b.rs", "// short")],
+    bad: [[("a.rs", LONG)], [("a.lua", LONG)], [("a.md", LONG)]]
+}
+
+rule! { files_are_short: sizes::long_files,
+    good: [("a/src/a.rs", lines(500).as_str()), ("a/tests/a.rs", lines(800).as_str())],
+    bad: [
+        [("a/src/a.rs", lines(501).as_str())],
+        [("a/tests/a.rs", lines(801).as_str())],
+        [("examples/a.rs", lines(81).as_str())],
+        [("a/src/lua/a.lua", lines(121).as_str())],
+        [("a/src/lua/lib/a.lua", lines(41).as_str())],
+    ]
+}
+
+rule! { functions_fit_a_screen: sizes::long_functions,
+    good: [("a.rs", function(70).as_str())],
+    bad: [[("a.rs", function(71).as_str())]]
+}
+
+rule! { calls_stay_at_home: bans::banned_calls,
+    good: [
+        ("mq-core/src/clock.rs", "fn a() { Instant::now() }"),
+        ("mq-redis/src/a.rs", "/// x.unwrap()\nfn a() { redis::cmd(\".unwrap()\") }\n\
+            #[cfg(test)]\nmod tests { fn a() { b.unwrap() } }"),
+        ("examples/a.rs", "fn main() { println!(); Utc::now() }"),
+    ],
+    bad: [
+        [("mq-core/src/a.rs", "fn a() { std::time::Instant::now() }")],
+        [("mq-core/src/a.rs", "fn a() { tokio::spawn(b) }")],
+        [("tests/a.rs", "fn a() { Utc::now() }")],
+        [("mq-worker/src/a.rs", "fn a() { redis::cmd(\"GET\") }")],
+        [("mq-worker/src/a.rs", "fn a() { b.unwrap() }")],
+        [("mq-worker/src/a.rs", "fn a() { b\n.expect(\"\") }")],
+        [("src/lib.rs", "fn a() { panic!(\"\") }")],
+        [("src/lib.rs", "fn a() { println!(\"\") }")],
+        [("tests/a.rs", "#[ignore = \"slow\"]\nfn a() {}")],
+        [("tests/a.rs", "fn a() { dbg!(b) }")],
+    ]
+}
+
+rule! { keys_are_made_in_one_place: bans::key_literals,
+    good: [
+        ("mq-redis/src/keys.rs", "const A: &str = \"mq:{a}:jobs\";"),
+        ("mq-redis/src/a.rs", "// mq:{a}:jobs"),
+    ],
+    bad: [
+        [("mq-redis/src/a.rs", "fn a() { format!(\"mq:{{a}}:jobs\") }")],
+        [("mq-redis/src/lua/a.lua", "redis.call('DEL', 'mq:{a}:jobs')")],
+    ]
+}
+
+rule! { lua_declares_its_keys: bans::keys_made_in_lua,
+    good: [("a.lua", "redis.call('GET', KEYS[1], ARGV[1] .. 'x')\nreturn 'a' .. KEYS[1] .. 'b'")],
+    bad: [[("a.lua", "redis.call('GET', KEYS[1] .. ':x')")]]
+}
+
+rule! { tests_do_not_sleep_and_hope: bans::sleeping_tests,
+    good: [
+        ("mq-worker/src/a.rs", "fn a() { tokio::time::sleep(b) }"),
+        ("tests/a.rs", "// sleep: a job that takes its time\nsleep(b).await;"),
+        ("mq-chaos/a.rs", "//! Sleeps: the fault must last\nfn a() { sleep(b).await }"),
+    ],
+    bad: [
+        [("tests/a.rs", "fn a() { tokio::time::sleep(b).await }")],
+        [("mq-worker/src/a.rs", "#[cfg(test)]\nmod tests { fn a() { thread::sleep(b) } }")],
+        [("mq-conformance/src/a.rs", "fn a() { sleep(b).await }")],
+    ]
+}
+
+rule! { lints_are_switched_off_with_a_reason: bans::unexplained_allows,
+    good: [("a.rs", "#[expect(dead_code, reason = \"…\")]\nfn a() { b.expect(\"\") }")],
+    bad: [[("a.rs", "#[allow(dead_code)]\nfn a() {}")], [("a.rs", "#![expect(\n  x\n)]")]]
+}
+
+rule! { nothing_is_left_over: bans::leftovers,
+    good: [("a.rs", "// fixmetal")],
+    bad: [
+        [("a.rs", concat!("// FIX", "ME: later"))],
+        [("ci", concat!("# XX", "X"))],
+        [("a.md", concat!("TO", "DO"))],
+    ]
+}
+
+const CONTRACT: (&str, &str) = (
+    "mq-core/src/engine/mod.rs",
+    "trait Engine { fn claim(&self); fn durability(&self); fn warnings(&self); \
+     fn detached(&self); fn ping(&self); }",
+);
+const CLAIM_LUA: (&str, &str) = ("mq-redis/src/lua/claim.lua", "-- claim: gives jobs");
+const CLAIM_CASES: (&str, &str) = ("mq-conformance/src/claim.rs", "fn claim() {}");
+
+rule! { every_operation_has_its_files: operations::four_files,
+    good: [CONTRACT, CLAIM_LUA, CLAIM_CASES],
+    bad: [
+        [CONTRACT, CLAIM_LUA],
+        [CONTRACT, CLAIM_CASES],
+        [CONTRACT, CLAIM_LUA, CLAIM_CASES, ("mq-redis/src/lua/take.lua", "")],
+        [CONTRACT, CLAIM_LUA, CLAIM_CASES, ("mq-conformance/src/x.rs", "")],
+        [CLAIM_LUA, CLAIM_CASES],
+    ]
+}
+
+rule! { every_example_is_run: lists::unlisted_examples,
+    good: [("ci", "examples=(\n    \"a URL\"\n    \"b\"\n)\n"), ("examples/a.rs", ""),
+        ("examples/b/main.rs", ""), ("examples/b/more.rs", "")],
+    bad: [
+        [("ci", "examples=(\n)\n"), ("examples/a.rs", "")],
+        [("ci", "examples=(\n    \"a\"\n)\n")],
+        [("examples/a.rs", "")],
+    ]
+}
+
+rule! { every_compile_error_is_pinned: lists::unpaired_compile_errors,
+    good: [("tests/ui/fail/a.rs", ""), ("tests/ui/fail/a.stderr", ""), ("tests/ui/pass/a.rs", "")],
+    bad: [[("tests/ui/fail/a.rs", "")], [("tests/ui/fail/a.stderr", "")]]
+}
+
+const VERSION: (&str, &str) = ("Cargo.toml", "[workspace.package]\nversion = \"0.2.0\"\n");
+
+rule! { the_changelog_begins_with_this_version: lists::stale_changelog,
+    good: [VERSION, ("CHANGELOG.md", "# Changelog\n\n## 0.2.0 (unreleased)\n## 0.1.0\n")],
+    bad: [
+        [VERSION, ("CHANGELOG.md", "## 0.1.0\n## 0.2.0\n")],
+        [VERSION],
+        [("CHANGELOG.md", "## 0.2.0\n")],
+    ]
+}
+
+rule! { every_file_is_compiled: lists::unreachable_files,
+    good: [("a/src/lib.rs", "mod b;"), ("a/src/b.rs", "mod c;\nmod d;"), ("a/src/b/c.rs", ""),
+        ("a/src/b/d/mod.rs", ""), ("src/lib.rs", "")],
+    bad: [[("a/src/lib.rs", "// mod b;"), ("a/src/b.rs", "")], [("a/src/b/c.rs", "")]]
+}
+
+rule! { documents_name_what_exists: lists::dead_links,
+    good: [("docs/a.md", "[b](../b.md#x) [c](https://c) [d](#d)"), ("b.md", "[docs](docs)")],
+    bad: [[("docs/a.md", "[b](b.md)"), ("b.md", "")]]
+}

@@ -1,0 +1,190 @@
+//! Things that must stand in two places, or come in pairs.
+
+use super::repo::{Finding, Repo, missing};
+use super::source;
+
+const SCRIPT: &str = "ci";
+const CHANGELOG: &str = "CHANGELOG.md";
+const KEYS_CODE: &str = "mq-redis/src/keys.rs";
+const KEYS_PAGE: &str = "docs/keys.md";
+
+/// Examples that CI does not run, and entries of CI's list that are not there.
+pub(crate) fn unlisted_examples(repo: &Repo) -> Vec<Finding> {
+    let Some(script) = repo.find(SCRIPT) else {
+        return vec![missing(SCRIPT, "the script with the list of examples is not there")];
+    };
+    let listed = listed_examples(&script.text);
+    let mut there: Vec<&str> = Vec::new();
+    let mut findings = Vec::new();
+    for file in repo.files.iter().filter(|file| file.is_example() && file.is_rust()) {
+        let Some(name) = example_name(&file.path) else { continue };
+        there.push(name);
+        if !listed.contains(&name) {
+            findings
+                .push(file.whole(format!("add it to `examples` in `{SCRIPT}`, so that it runs")));
+        }
+    }
+    for name in listed.iter().filter(|name| !there.contains(name)) {
+        findings.push(script.whole(format!("lists the example {name}, which does not exist")));
+    }
+    findings
+}
+
+/// Compile errors whose text is not pinned, and texts without their mistake.
+pub(crate) fn unpaired_compile_errors(repo: &Repo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in repo.files.iter().filter(|file| file.path.starts_with("tests/ui/fail/")) {
+        let Some((base, end)) = file.path.rsplit_once('.') else { continue };
+        let other = if end == "rs" { "stderr" } else { "rs" };
+        if !repo.has(&format!("{base}.{other}")) {
+            findings.push(file.whole(format!("has no .{other} beside it")));
+        }
+    }
+    findings
+}
+
+/// A changelog that does not begin with the version that is being built.
+pub(crate) fn stale_changelog(repo: &Repo) -> Vec<Finding> {
+    let Some(manifest) = repo.find("Cargo.toml") else {
+        return vec![missing("Cargo.toml", "is not there")];
+    };
+    let Some(changelog) = repo.find(CHANGELOG) else {
+        return vec![missing(CHANGELOG, "is not there")];
+    };
+    let package = manifest.text.split_once("[workspace.package]").map_or("", |(_, rest)| rest);
+    let version = package.lines().find_map(|line| line.strip_prefix("version = "));
+    let version = version.map_or("", |text| text.trim_matches('"'));
+    let head = changelog.text.lines().find_map(|line| line.strip_prefix("## ")).unwrap_or("");
+    if head.split_whitespace().next() == Some(version) {
+        return Vec::new();
+    }
+    vec![changelog.whole(format!("begins with `{head}`, but the version is {version}"))]
+}
+
+/// Keys that the table in the documentation does not have, and rows of keys that are no more.
+pub(crate) fn undocumented_keys(repo: &Repo) -> Vec<Finding> {
+    let Some(code) = repo.find(KEYS_CODE) else {
+        return vec![missing(KEYS_CODE, "the only home of key names is not there")];
+    };
+    let Some(page) = repo.find(KEYS_PAGE) else {
+        return vec![missing(KEYS_PAGE, "is not there")];
+    };
+    let (made, told) = (made_keys(&code.text), told_keys(&page.text));
+    let mut findings = Vec::new();
+    for key in made.iter().filter(|key| !told.contains(key)) {
+        findings.push(page.whole(format!("has no row for the key `{key}`")));
+    }
+    for key in told.iter().filter(|key| !made.contains(key)) {
+        findings.push(page.whole(format!("has a row for `{key}`, which keys.rs does not make")));
+    }
+    findings
+}
+
+/// Files that no `mod` reaches: the compiler does not see them, and nobody notices.
+pub(crate) fn unreachable_files(repo: &Repo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in repo.ending(".rs").filter(|file| format!("/{}", file.path).contains("/src/")) {
+        let Some((name, parents)) = module(&file.path) else { continue };
+        let declared = parents.iter().filter_map(|parent| repo.find(parent)).any(|parent| {
+            !source::lines_with(&source::code(&parent.text), &format!("mod {name};")).is_empty()
+        });
+        if !declared {
+            findings.push(file.whole(format!("no `mod {name};` in {}", parents.join(" or "))));
+        }
+    }
+    findings
+}
+
+/// Links and file names in documents that lead nowhere.
+pub(crate) fn dead_links(repo: &Repo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in repo.ending(".md") {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (index, line) in file.text.lines().enumerate() {
+            for target in link_targets(line) {
+                let path = joined(folder, target);
+                let is_folder = repo.files.iter().any(|f| f.path.starts_with(&format!("{path}/")));
+                if !repo.has(&path) && !is_folder && !is_unread(&path) {
+                    findings.push(file.at(index + 1, format!("`{target}` does not exist")));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// The first word of each entry of `examples=( "name arguments" … )`.
+fn listed_examples(script: &str) -> Vec<&str> {
+    let list = script.split_once("examples=(").map_or("", |(_, rest)| rest);
+    let list = list.split_once(")\n").map_or(list, |(list, _)| list);
+    let entries = list.lines().filter_map(|line| line.trim().strip_prefix('"'));
+    entries.filter_map(|entry| entry.split([' ', '"']).next()).collect()
+}
+
+/// `a` of `examples/a.rs` and of `examples/a/main.rs`.
+fn example_name(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("examples/")?;
+    match rest.split_once('/') {
+        None => rest.strip_suffix(".rs"),
+        Some((name, "main.rs")) => Some(name),
+        Some(_) => None,
+    }
+}
+
+/// A module's name and the files that may declare it; none for the root of a crate.
+fn module(path: &str) -> Option<(&str, Vec<String>)> {
+    let (folder, file) = path.rsplit_once('/')?;
+    let stem = file.strip_suffix(".rs")?;
+    if folder.ends_with("src") && matches!(stem, "lib" | "main") || folder.ends_with("/bin") {
+        return None;
+    }
+    if stem == "mod" {
+        let (parent, name) = folder.rsplit_once('/')?;
+        return Some((name, declarers(parent)));
+    }
+    Some((stem, declarers(folder)))
+}
+
+fn declarers(folder: &str) -> Vec<String> {
+    if folder.ends_with("src") {
+        return vec![format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
+    }
+    vec![format!("{folder}/mod.rs"), format!("{folder}.rs")]
+}
+
+/// What `keys.rs` puts behind the hash tag: each text in it that is nothing but the end of a key.
+fn made_keys(code: &str) -> Vec<String> {
+    let (_, table) = code.split_once("KEYS_OF_A_QUEUE").unwrap_or(("", ""));
+    let (table, _) = table.split_once("];").unwrap_or(("", ""));
+    table.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The first cell of each row of the page's table: `` | `mq:{queue}:jobs` | ``.
+fn told_keys(page: &str) -> Vec<String> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `mq:{queue}:"));
+    cells.filter_map(|cell| cell.split_once('`')).map(|(key, _)| key.to_owned()).collect()
+}
+
+/// `x` of `](x)`, without anchors, other hosts and pages of the documentation site.
+fn link_targets(line: &str) -> impl Iterator<Item = &str> {
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let targets = targets.map(|target| target.split('#').next().unwrap_or(""));
+    targets.filter(|target| !target.is_empty() && !target.contains("://"))
+}
+
+fn joined(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Files that are there but have no rules.
+fn is_unread(path: &str) -> bool {
+    matches!(path, "LICENSE-MIT" | "LICENSE-APACHE" | "")
+}
