@@ -21,6 +21,7 @@ use crate::outcome::{JobError, Outcome, Verdict};
     label = "needs `impl Handler<{S}> for {Self}`",
     note = "write `impl mq::Handler<{S}> for {Self} {{ type Error = …; async fn run(self, cx: \
             mq::Context<{S}>) -> Result<Self::Output, Self::Error> {{ … }} }}`",
+    note = "if it needs another state, name that in the job: `#[job(state = App)]`",
     note = "or, if the handler lives in another crate, add `#[job(producer)]` to the job"
 )]
 pub trait Handler<S = ()>: Job {

@@ -9,6 +9,7 @@ use crate::backoff::Backoff;
 use crate::lifecycle::Policy;
 use crate::name::QueueName;
 use crate::priority::Priority;
+use crate::private::Payload;
 
 /// A unit of work as data: what is stored when it is enqueued.
 ///
@@ -19,7 +20,7 @@ use crate::priority::Priority;
     label = "expected a type with `#[derive(Job)]`",
     note = "add `#[derive(serde::Serialize, serde::Deserialize, mq::Job)]` to the type"
 )]
-pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+pub trait Job: Payload + Send + 'static {
     /// What a successful attempt yields.
     type Output: Serialize + DeserializeOwned + Send + 'static;
 

@@ -26,6 +26,8 @@ mod middleware;
 pub mod name;
 mod outcome;
 mod priority;
+#[doc(hidden)]
+pub mod private;
 mod record;
 pub mod registry;
 pub mod rng;

@@ -65,6 +65,7 @@ pub trait JobError: Send + 'static {
     fn into_text(self) -> String;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> JobError for E
 where
     E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
