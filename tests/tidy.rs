@@ -6,6 +6,8 @@
 mod bans;
 #[path = "tidy/edges.rs"]
 mod edges;
+#[path = "tidy/keys.rs"]
+mod keys;
 #[path = "tidy/lists.rs"]
 mod lists;
 #[path = "tidy/operations.rs"]
@@ -215,6 +217,33 @@ rule! { every_file_is_compiled: lists::unreachable_files,
     good: [("a/src/lib.rs", "mod b;"), ("a/src/b.rs", "mod c;\nmod d;"), ("a/src/b/c.rs", ""),
         ("a/src/b/d/mod.rs", ""), ("src/lib.rs", "")],
     bad: [[("a/src/lib.rs", "// mod b;"), ("a/src/b.rs", "")], [("a/src/b/c.rs", "")]]
+}
+
+rule! { all_lua_is_used: lists::unused_lua,
+    good: [
+        ("mq-redis/src/script.rs", "CLAIM = \"claim\", [\"now\"];"),
+        ("mq-redis/src/lua/claim.lua", ""),
+        ("mq-redis/src/lua/lib/now.lua", ""),
+    ],
+    bad: [[("mq-redis/src/script.rs", "CLAIM = \"claim\";"), ("mq-redis/src/lua/x.lua", "")]]
+}
+
+const KEYS: (&str, &str) = (
+    "mq-redis/src/keys.rs",
+    "/// HASH: id to record,\n/// and more.\njobs = \"jobs\";\n/// LIST: claimed.\n\
+     fn claims() { named(\"claims:\"); }\n/// Words.\nfn other() { \"other\" }\n",
+);
+
+rule! { every_key_is_documented: keys::undocumented_keys,
+    good: [KEYS, ("docs/keys.md", "| key |\n| `mq:{queue}:jobs` | HASH | id to record, and more |\n\
+        | `mq:{queue}:claims:…` | LIST | claimed |\n")],
+    bad: [
+        [KEYS, ("docs/keys.md", "| `mq:{queue}:jobs` | HASH | id to record, and more |")],
+        [KEYS, ("docs/keys.md", "| `mq:{queue}:jobs` | HASH | id to record, and more |\n\
+            | `mq:{queue}:claims:…` | LIST | claimed |\n| `mq:{queue}:x` | LIST | y |")],
+        [KEYS],
+        [("mq-redis/src/keys.rs", ""), ("docs/keys.md", "")],
+    ]
 }
 
 rule! { documents_name_what_exists: lists::dead_links,

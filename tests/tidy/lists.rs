@@ -5,8 +5,7 @@ use super::source;
 
 const SCRIPT: &str = "ci";
 const CHANGELOG: &str = "CHANGELOG.md";
-const KEYS_CODE: &str = "mq-redis/src/keys.rs";
-const KEYS_PAGE: &str = "docs/keys.md";
+const SCRIPTS: &str = "mq-redis/src/script.rs";
 
 /// Examples that CI does not run, and entries of CI's list that are not there.
 pub(crate) fn unlisted_examples(repo: &Repo) -> Vec<Finding> {
@@ -61,25 +60,6 @@ pub(crate) fn stale_changelog(repo: &Repo) -> Vec<Finding> {
     vec![changelog.whole(format!("begins with `{head}`, but the version is {version}"))]
 }
 
-/// Keys that the table in the documentation does not have, and rows of keys that are no more.
-pub(crate) fn undocumented_keys(repo: &Repo) -> Vec<Finding> {
-    let Some(code) = repo.find(KEYS_CODE) else {
-        return vec![missing(KEYS_CODE, "the only home of key names is not there")];
-    };
-    let Some(page) = repo.find(KEYS_PAGE) else {
-        return vec![missing(KEYS_PAGE, "is not there")];
-    };
-    let (made, told) = (made_keys(&code.text), told_keys(&page.text));
-    let mut findings = Vec::new();
-    for key in made.iter().filter(|key| !told.contains(key)) {
-        findings.push(page.whole(format!("has no row for the key `{key}`")));
-    }
-    for key in told.iter().filter(|key| !made.contains(key)) {
-        findings.push(page.whole(format!("has a row for `{key}`, which keys.rs does not make")));
-    }
-    findings
-}
-
 /// Files that no `mod` reaches: the compiler does not see them, and nobody notices.
 pub(crate) fn unreachable_files(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -95,7 +75,14 @@ pub(crate) fn unreachable_files(repo: &Repo) -> Vec<Finding> {
     findings
 }
 
-/// Links and file names in documents that lead nowhere.
+/// Lua that no script is made of.
+pub(crate) fn unused_lua(repo: &Repo) -> Vec<Finding> {
+    let scripts = repo.find(SCRIPTS).map_or("", |file| file.text.as_str());
+    let unused = repo.ending(".lua").filter(|f| !scripts.contains(&format!("\"{}\"", f.stem())));
+    unused.map(|file| file.whole(format!("is not named in {SCRIPTS}"))).collect()
+}
+
+/// Links in documents that lead nowhere.
 pub(crate) fn dead_links(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in repo.ending(".md") {
@@ -150,19 +137,6 @@ fn declarers(folder: &str) -> Vec<String> {
         return vec![format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
     }
     vec![format!("{folder}/mod.rs"), format!("{folder}.rs")]
-}
-
-/// What `keys.rs` puts behind the hash tag: each text in it that is nothing but the end of a key.
-fn made_keys(code: &str) -> Vec<String> {
-    let (_, table) = code.split_once("KEYS_OF_A_QUEUE").unwrap_or(("", ""));
-    let (table, _) = table.split_once("];").unwrap_or(("", ""));
-    table.split('"').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-/// The first cell of each row of the page's table: `` | `mq:{queue}:jobs` | ``.
-fn told_keys(page: &str) -> Vec<String> {
-    let cells = page.lines().filter_map(|line| line.strip_prefix("| `mq:{queue}:"));
-    cells.filter_map(|cell| cell.split_once('`')).map(|(key, _)| key.to_owned()).collect()
 }
 
 /// `x` of `](x)`, without anchors, other hosts and pages of the documentation site.
