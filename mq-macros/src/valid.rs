@@ -1,0 +1,114 @@
+//! Rules about types: a job owns its data and has one concrete type.
+
+use quote::ToTokens;
+use syn::{GenericArgument, GenericParam, Lifetime, PathArguments, ReturnType, Type};
+
+use crate::errors::Errors;
+
+/// A type that cannot be (part of) a payload.
+pub(crate) enum Unfit<'a> {
+    /// `&T`, with what to write instead.
+    Borrowed(&'a Type, String),
+    /// A lifetime other than `'static`.
+    Lifetime(&'a Lifetime),
+    /// `impl Trait`.
+    ImplTrait(&'a Type),
+}
+
+impl Unfit<'_> {
+    /// Reports it.
+    pub(crate) fn report(&self, errors: &mut Errors) {
+        match self {
+            Self::Borrowed(ty, owned) => {
+                let shown = shown(ty);
+                let reason = format!("a job owns its data: use `{owned}` instead of `{shown}`");
+                errors.at(ty, reason);
+            }
+            Self::Lifetime(lifetime) => {
+                errors.at(lifetime, format!("a job owns its data: `{lifetime}` cannot be stored"));
+            }
+            Self::ImplTrait(ty) => {
+                errors.at(ty, "a job has one concrete type: write it instead of `impl …`");
+            }
+        }
+    }
+}
+
+/// The first part of a type that cannot be stored.
+pub(crate) fn unfit(ty: &Type) -> Option<Unfit<'_>> {
+    match ty {
+        Type::Reference(reference) => Some(Unfit::Borrowed(ty, owned(&reference.elem))),
+        Type::ImplTrait(_) => Some(Unfit::ImplTrait(ty)),
+        Type::Array(array) => unfit(&array.elem),
+        Type::Slice(slice) => unfit(&slice.elem),
+        Type::Paren(paren) => unfit(&paren.elem),
+        Type::Group(group) => unfit(&group.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(unfit),
+        Type::Path(path) => path.path.segments.iter().find_map(|part| match &part.arguments {
+            PathArguments::AngleBracketed(list) => list.args.iter().find_map(unfit_argument),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn unfit_argument(argument: &GenericArgument) -> Option<Unfit<'_>> {
+    match argument {
+        GenericArgument::Type(ty) => unfit(ty),
+        GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
+            Some(Unfit::Lifetime(lifetime))
+        }
+        _ => None,
+    }
+}
+
+/// The owned counterpart of what a reference points to.
+fn owned(ty: &Type) -> String {
+    match ty {
+        Type::Slice(slice) => format!("Vec<{}>", shown(&slice.elem)),
+        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
+        other => shown(other),
+    }
+}
+
+/// A type as people write it; tokens print with a space around each.
+pub(crate) fn shown(tokens: impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}
+
+/// Refuses lifetimes, unless a borrowed field has been reported already: that says more.
+pub(crate) fn lifetimes(generics: &syn::Generics, errors: &mut Errors) {
+    for param in &generics.params {
+        if let GenericParam::Lifetime(param) = param {
+            let lifetime = &param.lifetime;
+            let reason = format!("a job owns its data: remove the lifetime `{lifetime}`");
+            errors.at(lifetime, reason);
+        }
+    }
+}
+
+/// Whether there are type or constant parameters.
+pub(crate) fn has_type_params(generics: &syn::Generics) -> bool {
+    generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_)))
+}
+
+/// Whether a function returns nothing, by what is written.
+pub(crate) fn returns_nothing(output: &ReturnType) -> bool {
+    match output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()),
+    }
+}
