@@ -1,1 +1,50 @@
-//! mq
+//! Background jobs on Redis.
+//!
+//! ```
+//! use mq::prelude::*;
+//!
+//! #[derive(Debug, Serialize, Deserialize, Job)]
+//! #[job(queue = "mail", max_attempts = 10, timeout = "30s")]
+//! struct Welcome {
+//!     user_id: u64,
+//! }
+//!
+//! impl Handler for Welcome {
+//!     type Error = std::io::Error;
+//!
+//!     async fn run(self, cx: Context) -> Result<(), Self::Error> {
+//!         println!("welcome, {} (attempt {})", self.user_id, cx.attempt());
+//!         Ok(())
+//!     }
+//! }
+//! ```
+
+pub use mq_core::*;
+pub use mq_macros::{Job, handler, job};
+
+// Named so that it is linked: the engine is found through what it registers.
+#[cfg(feature = "redis")]
+use mq_redis as _;
+
+/// What a program that defines, enqueues or runs jobs needs: `use mq::prelude::*;`.
+///
+/// Serde's derives are here for convenience; they need `serde` among your own dependencies. Jobs
+/// that are functions with [`#[mq::job]`](macro@crate::job) do not.
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use mq_core::private::chrono::{TimeDelta, Utc};
+    pub use mq_core::private::serde::{Deserialize, Serialize};
+    pub use mq_core::{
+        Client, Context, Handler, Job, JobRequest, Middleware, Next, Outcome, Priority, Verdict,
+    };
+    pub use mq_macros::Job;
+}
+
+/// What generated code may touch.
+#[doc(hidden)]
+pub mod __private {
+    pub use mq_core::private::{Payload, Returned, inventory, serde};
+    pub use mq_core::registry::Registration;
+    pub use mq_core::{Backoff, Context, Handler, Jitter, Job, JobOptions, Priority};
+}
