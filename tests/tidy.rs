@@ -187,6 +187,17 @@ rule! { every_operation_has_its_files: operations::four_files,
     ]
 }
 
+const CASES: (&str, &str) =
+    ("mq-conformance/src/claim.rs", "pub async fn a(f: &F) {}\nasync fn helper() {}\n");
+
+rule! { every_case_is_in_the_suite: operations::unlisted_cases,
+    good: [CASES, ("mq-conformance/src/suite.rs", "(\n    claim {\n a,\n }\n)")],
+    bad: [
+        [CASES, ("mq-conformance/src/suite.rs", "(\n    claim {\n ab,\n }\n    finish {\n a,\n }")],
+        [CASES],
+    ]
+}
+
 rule! { every_example_is_run: lists::unlisted_examples,
     good: [("ci", "examples=(\n    \"a URL\"\n    \"b\"\n)\n"), ("examples/a.rs", ""),
         ("examples/b/main.rs", ""), ("examples/b/more.rs", "")],
@@ -249,4 +260,28 @@ rule! { every_key_is_documented: keys::undocumented_keys,
 rule! { documents_name_what_exists: lists::dead_links,
     good: [("docs/a.md", "[b](../b.md#x) [c](https://c) [d](#d)"), ("b.md", "[docs](docs)")],
     bad: [[("docs/a.md", "[b](b.md)"), ("b.md", "")]]
+}
+
+rule! { witnesses_exist: lists::missing_witnesses,
+    good: [("a.md", "`tests/a.rs::b` and `tests/a.rs`"), ("tests/a.rs", "fn b() {}")],
+    bad: [
+        [("a.md", "`tests/a.rs::b`"), ("tests/a.rs", "fn c() {} // fn b() {}")],
+        [("a.md", "`tests/a.rs::b`")],
+    ]
+}
+
+const LIFE: (&str, &str) = (
+    "mq-core/src/lifecycle.rs",
+    "pub enum State {\n    /// X.\n    Ready,\n}\npub enum Ended {\n    Failed {\n        \
+     error: String,\n    },\n}\n",
+);
+
+rule! { the_lifecycle_is_drawn: lists::undrawn_lifecycle,
+    good: [LIFE, ("docs/lifecycle.md", "| ready | x |\n| x | `Failed` | y |")],
+    bad: [
+        [LIFE, ("docs/lifecycle.md", "| x | `Failed` | y |")],
+        [LIFE, ("docs/lifecycle.md", "| ready | x |")],
+        [LIFE],
+        [("mq-core/src/lifecycle.rs", ""), ("docs/lifecycle.md", "")],
+    ]
 }

@@ -5,6 +5,8 @@ use super::source;
 
 const SCRIPT: &str = "ci";
 const CHANGELOG: &str = "CHANGELOG.md";
+const LIFECYCLE_CODE: &str = "mq-core/src/lifecycle.rs";
+const LIFECYCLE_PAGE: &str = "docs/lifecycle.md";
 const SCRIPTS: &str = "mq-redis/src/script.rs";
 
 /// Examples that CI does not run, and entries of CI's list that are not there.
@@ -100,6 +102,47 @@ pub(crate) fn dead_links(repo: &Repo) -> Vec<Finding> {
     findings
 }
 
+/// Tests that a document calls its witness, as `path.rs::name`, and that are not there.
+pub(crate) fn missing_witnesses(repo: &Repo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in repo.ending(".md") {
+        for (index, line) in file.text.lines().enumerate() {
+            for (path, name) in code_spans(line).filter_map(|span| span.split_once(".rs::")) {
+                let path = format!("{path}.rs");
+                let there = repo.find(&path).is_some_and(|code| {
+                    source::functions(&source::code(&code.text)).iter().any(|f| f.name == name)
+                });
+                if !there {
+                    findings.push(file.at(index + 1, format!("{path} has no test {name}")));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// States and ends of attempts that the drawing of the lifecycle does not have.
+pub(crate) fn undrawn_lifecycle(repo: &Repo) -> Vec<Finding> {
+    let Some(code) = repo.find(LIFECYCLE_CODE) else {
+        return vec![missing(LIFECYCLE_CODE, "is not there")];
+    };
+    let Some(page) = repo.find(LIFECYCLE_PAGE) else {
+        return vec![missing(LIFECYCLE_PAGE, "is not there")];
+    };
+    let states = variants(&code.text, "enum State").into_iter();
+    let states = states.map(|name| format!("| {} |", name.to_lowercase()));
+    let ends = variants(&code.text, "enum Ended").into_iter().map(|name| format!("| `{name}` |"));
+    let wanted: Vec<String> = states.chain(ends).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    if wanted.len() < 2 {
+        findings.push(code.whole("has neither `enum State` nor `enum Ended`"));
+    }
+    for cell in wanted.iter().filter(|cell| !page.text.contains(*cell)) {
+        findings.push(page.whole(format!("has no row with {cell}")));
+    }
+    findings
+}
+
 /// The first word of each entry of `examples=( "name arguments" … )`.
 fn listed_examples(script: &str) -> Vec<&str> {
     let list = script.split_once("examples=(").map_or("", |(_, rest)| rest);
@@ -137,6 +180,21 @@ fn declarers(folder: &str) -> Vec<String> {
         return vec![format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
     }
     vec![format!("{folder}/mod.rs"), format!("{folder}.rs")]
+}
+
+/// The names in an enum whose variants stand one per line, as rustfmt puts them.
+fn variants(code: &str, head: &str) -> Vec<String> {
+    let code = source::code(code);
+    let body = code.split_once(head).map_or("", |(_, rest)| rest);
+    let body = body.split("\n}").next().unwrap_or(body);
+    let names = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = names.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    names.filter_map(|line| line.split([',', ' ', '{', '(']).next()).map(str::to_owned).collect()
+}
+
+/// What stands between backticks.
+fn code_spans(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
 }
 
 /// `x` of `](x)`, without anchors, other hosts and pages of the documentation site.

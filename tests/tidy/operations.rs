@@ -7,6 +7,7 @@ const CONTRACT: &str = "mq-core/src/engine/mod.rs";
 const LUA: &str = "mq-redis/src/lua/";
 const OPS: &str = "mq-redis/src/ops/";
 const SUITE: &str = "mq-conformance/src/";
+const SUITE_LIST: &str = "mq-conformance/src/suite.rs";
 
 /// Methods of `Engine` that are no operation on jobs, so that nothing is named after them.
 const NO_OPERATION: [(&str, &str); 4] = [
@@ -17,16 +18,47 @@ const NO_OPERATION: [(&str, &str); 4] = [
 ];
 
 /// Methods whose code or cases are at home elsewhere: (method, file that must speak of it, why).
-const ELSEWHERE: [(&str, &str, &str); 2] = [
+const ELSEWHERE: [(&str, &str, &str); 6] = [
     ("wait", "mq-redis/src/wait.rs", "blocks, so it has a connection and a file of its own"),
     ("get", "mq-redis/src/ops/locate.rs", "the verbs look a job up in the same way"),
+    ("join", "mq-conformance/src/join_leave.rs", "a worker's coming is shown by its going"),
+    ("leave", "mq-conformance/src/join_leave.rs", "as join"),
+    ("resume", "mq-conformance/src/pause.rs", "a pause is shown by its end"),
+    ("workers", "mq-conformance/src/stats.rs", "workers are a part of a queue's figures"),
 ];
 
 /// Scripts that serve several operations, and why they are none.
 const SHARED: [(&str, &str); 1] = [("locate", "says where jobs are, for get and for the verbs")];
 
-/// Files of the suite that are not about one method.
-const SUITE_FRAME: [&str; 3] = ["lib", "fixture", "kit"];
+/// Cases that are about several methods; `verbs` puts each verb to jobs in each state.
+const CROSSWISE: [&str; 4] = ["names", "payload", "store", "verbs"];
+/// Files of the suite without cases.
+const SUITE_FRAME: [&str; 4] = ["lib", "fixture", "kit", "suite"];
+
+/// Cases that no engine runs, because the suite's list lacks them.
+pub(crate) fn unlisted_cases(repo: &Repo) -> Vec<Finding> {
+    let list = repo.find(SUITE_LIST).map_or(String::new(), |file| source::code(&file.text));
+    let mut findings = Vec::new();
+    for file in repo.files.iter().filter(|file| cases_of(&file.path).is_some()) {
+        let listed = list.split_once(&format!(" {} {{", file.stem())).map_or("", |(_, rest)| rest);
+        let listed = listed.split('}').next().unwrap_or("");
+        for function in source::functions(&source::code(&file.text)) {
+            let head = file.text.lines().nth(function.first_line - 1).unwrap_or("");
+            let is_case = head.starts_with("pub async fn ");
+            if is_case && source::lines_with(listed, &function.name).is_empty() {
+                let text = format!("{} is not in the list of {SUITE_LIST}", function.name);
+                findings.push(file.at(function.first_line, text));
+            }
+        }
+    }
+    findings
+}
+
+/// What a file of the suite has cases about.
+fn cases_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(SUITE)?.strip_suffix(".rs")?;
+    (!name.contains('/') && !SUITE_FRAME.contains(&name)).then_some(name)
+}
 
 /// Operations without their files, and files without their operation.
 pub(crate) fn four_files(repo: &Repo) -> Vec<Finding> {
@@ -93,8 +125,7 @@ fn orphans(repo: &Repo, methods: &[String]) -> Vec<Finding> {
         if folder == LUA && !is_own && !is_part && !is_shared {
             findings.push(file.whole("no method of Engine has this name"));
         }
-        let folder = file.path.strip_suffix(&format!("{stem}.rs")).unwrap_or_default();
-        let is_cases = folder == SUITE && !SUITE_FRAME.contains(&stem);
+        let is_cases = cases_of(&file.path).is_some_and(|name| !CROSSWISE.contains(&name));
         if is_cases && !is_own && !ELSEWHERE.iter().any(|(_, home, _)| *home == file.path) {
             findings.push(file.whole("no method of Engine has this name"));
         }
