@@ -1,0 +1,367 @@
+//! One job from the store's bytes to its end. Read from the top: prepare, attempt, judge, settle.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mq_core::clock::now;
+use mq_core::context::{Attempt, AttemptFacts};
+use mq_core::engine::{Claimed, Finish};
+use mq_core::lifecycle::{Ended, Policy, Transition, decide};
+use mq_core::registry::Entry;
+use mq_core::rng::Rng;
+use mq_core::signal::Signal;
+use mq_core::telemetry::{SPAN_RUN, TARGET_JOB};
+use mq_core::{History, JobRequest, Next, Outcome, Record, RecordError, Verdict};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tracing::Instrument;
+
+use crate::outcomes::Settled;
+use crate::panic::catch;
+use crate::report::Class;
+use crate::running::{Card, Cause, Held, Key};
+use crate::shared::Shared;
+
+/// A job that can start.
+pub(crate) struct Run {
+    pub(crate) held: Held,
+    pub(crate) body: Body,
+}
+
+/// The part of a job that its task takes along.
+pub(crate) struct Body {
+    entry: Arc<Entry>,
+    state: Arc<dyn Any + Send + Sync>,
+    request: JobRequest,
+}
+
+/// What a claimed job turned out to be.
+pub(crate) enum Prepared {
+    Run(Box<Run>),
+    /// It ended without a handler.
+    Settled(Settled),
+}
+
+/// Reads a claimed job and finds its handler.
+pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepared {
+    let Claimed { id, claim, record: mut bytes, history } = claimed;
+    let had_history = history.is_some();
+    let history = history.map_or_else(History::default, |bytes| History::decode(&bytes));
+    let record = Record::decode(&bytes);
+    let policy = policy(shared, record.as_ref().ok());
+    let mut card = Card {
+        queue,
+        policy,
+        timeout: Duration::ZERO,
+        history,
+        had_history,
+        priority: record.as_ref().map_or_else(|_| Default::default(), |record| record.priority),
+        idempotency_key: None,
+        started: now(),
+    };
+    let mut facts = AttemptFacts {
+        id,
+        kind: String::new(),
+        claim,
+        number: card.history.next_attempt(),
+        max_attempts: card.policy.max_attempts,
+        tags: Vec::new(),
+        traceparent: None,
+    };
+    let (found, payload_len) = match record {
+        Ok(record) => {
+            card.idempotency_key = record.idempotency_key.map(|key| key.into_owned());
+            facts.tags = record.tags.into_iter().map(|tag| tag.into_owned()).collect();
+            facts.traceparent = record.traceparent.map(|trace| trace.into_owned());
+            let found = find(shared, &record.kind);
+            let own = found.as_ref().map(|(entry, _)| entry.options().timeout);
+            card.timeout = record.timeout.or(own.ok()).unwrap_or(Duration::MAX);
+            facts.kind = record.kind.into_owned();
+            (found, record.payload.len())
+        }
+        // Written by a newer mq: to this worker that is a job of a kind it does not know yet.
+        Err(RecordError::Version(_) | RecordError::Feature(_)) => (Err(Ended::UnknownKind), 0),
+        Err(error) => (Err(Ended::Malformed { error: error.to_string() }), 0),
+    };
+    let stopping = shared.stop.ordered().clone();
+    let attempt = Arc::new(Attempt::new(facts, shared.client.clone(), stopping, Signal::new()));
+    let alarm = card.started.checked_add(card.timeout);
+    let held = Held { attempt, card, alarm, cause: None, abort: None };
+    match found {
+        Ok((entry, state)) => {
+            // The payload is the tail of the record: cut the head off in place.
+            bytes.drain(..bytes.len() - payload_len);
+            let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
+            Prepared::Run(Box::new(Run { held, body: Body { entry, state, request } }))
+        }
+        Err(ended) => {
+            if ended == Ended::UnknownKind {
+                shared.unknown_kinds.warn(&held.attempt);
+            }
+            let mut settled = conclude(shared, held, &ended);
+            settled.slot = None;
+            Prepared::Settled(settled)
+        }
+    }
+}
+
+/// The rules for one job: its record over its kind over the defaults.
+pub(crate) fn policy(shared: &Shared, record: Option<&Record<'_>>) -> Policy {
+    let mut policy = Policy::DEFAULT;
+    policy.poison_limit = shared.config.poison_limit;
+    let Some(record) = record else { return policy };
+    if let Some(entry) = shared.registry.find(&record.kind) {
+        let options = entry.options();
+        policy.max_attempts = options.max_attempts;
+        policy.backoff = options.backoff;
+        policy.retention = options.retention;
+    }
+    policy.max_attempts = record.max_attempts.unwrap_or(policy.max_attempts);
+    policy.retention = record.retention.or(policy.retention);
+    policy
+}
+
+type Found = (Arc<Entry>, Arc<dyn Any + Send + Sync>);
+
+fn find(shared: &Shared, kind: &str) -> Result<Found, Ended> {
+    let entry = shared.registry.find(kind).ok_or(Ended::UnknownKind)?;
+    // `build` has matched handlers and states.
+    let state = shared.states.find(entry.state_id()).ok_or(Ended::UnknownKind)?;
+    Ok((Arc::clone(entry), state))
+}
+
+/// Starts the task of a job that is in the table.
+pub(crate) fn start(shared: &Arc<Shared>, key: Key, body: Body) -> AbortHandle {
+    let ticket = Ticket { shared: Arc::clone(shared), key };
+    if body.entry.options().blocking {
+        let runtime = Handle::current();
+        let job = move || runtime.block_on(attempt(ticket, body));
+        tokio::task::spawn_blocking(job).abort_handle()
+    } else {
+        tokio::spawn(attempt(ticket, body)).abort_handle()
+    }
+}
+
+async fn attempt(ticket: Ticket, body: Body) {
+    let request = body.request;
+    let span = tracing::info_span!(
+        target: TARGET_JOB,
+        SPAN_RUN,
+        id = %request.id(),
+        kind = request.kind(),
+        queue = %request.queue(),
+        attempt = request.attempt()
+    );
+    let layers = &ticket.shared.layers;
+    let work = async move {
+        tracing::debug!(target: TARGET_JOB, "job started");
+        Next::new(layers, &**body.entry.handler(), body.state).run(request).await
+    };
+    let result = catch(work).instrument(span).await;
+    ticket.hand_in(result);
+}
+
+/// A running job's duty to report its end, also when its task is dropped or unwinds.
+struct Ticket {
+    shared: Arc<Shared>,
+    key: Key,
+}
+
+impl Ticket {
+    fn hand_in(&self, result: Result<Outcome, String>) {
+        match self.shared.running.take(self.key) {
+            Some(held) => {
+                let ended = judge(&held, result);
+                settle(&self.shared, held, &ended);
+            }
+            None => tracing::debug!(
+                target: TARGET_JOB,
+                "an abandoned attempt has ended, its result does not count"
+            ),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // After `hand_in` nothing is left to take. What is left here was not finished: the runtime
+        // shuts down, or the handler's values panicked while they were dropped.
+        let Some(held) = self.shared.running.take(self.key) else { return };
+        let ended = if std::thread::panicking() {
+            failed("panicked while the handler's future was dropped".to_owned(), Verdict::Retry)
+        } else {
+            Ended::HandedBack
+        };
+        settle(&self.shared, held, &ended);
+    }
+}
+
+/// What an attempt came to, given what its handler returned (or its panic) and whether it had been
+/// told to stop. Success counts in any case: the work is done.
+fn judge(held: &Held, result: Result<Outcome, String>) -> Ended {
+    match (held.cause, result) {
+        (_, Ok(Outcome::Done)) => Ended::Done,
+        (_, Ok(Outcome::Snooze(delay))) => Ended::Snoozed { delay },
+        (_, Ok(Outcome::Malformed { error })) => Ended::Malformed { error },
+        (Some(Cause::Cancelled), _) => Ended::Cancelled,
+        // It failed because it was told to stop, which is not the job's fault.
+        (Some(Cause::Stopping | Cause::Lost), _) => Ended::HandedBack,
+        (Some(Cause::TimedOut), Ok(Outcome::Failed { error, verdict })) => {
+            failed(format!("timed out after {:?}: {error}", held.card.timeout), verdict)
+        }
+        (None, Ok(Outcome::Failed { error, verdict })) => failed(error, verdict),
+        (Some(Cause::TimedOut), Err(panic)) => {
+            let error = format!("timed out after {:?}: {panic}", held.card.timeout);
+            failed(error, Verdict::Retry)
+        }
+        (None, Err(panic)) => {
+            tell(held, "job panicked", &panic);
+            failed(panic, Verdict::Retry)
+        }
+        (_, Ok(other)) => failed(format!("outcome not known here: {other:?}"), Verdict::Retry),
+    }
+}
+
+fn failed(error: String, verdict: Verdict) -> Ended {
+    match verdict {
+        Verdict::Discard => Ended::Discarded { error },
+        Verdict::RetryIn(delay) => Ended::Failed { error, retry_in: Some(delay) },
+        _ => Ended::Failed { error, retry_in: None },
+    }
+}
+
+fn tell(held: &Held, what: &'static str, error: &str) {
+    let Attempt { id, kind, claim, number, .. } = &*held.attempt;
+    let queue = &claim.queue;
+    tracing::error!(target: TARGET_JOB, %id, kind, %queue, attempt = number, error, "{what}");
+}
+
+/// Ends an attempt that did not obey a cancellation, without its handler.
+pub(crate) fn abandon(shared: &Shared, held: Held) {
+    let grace = shared.config.timeout_grace;
+    let ended = match held.cause {
+        Some(Cause::TimedOut) => {
+            let limit = held.card.timeout;
+            let text = format!("timed out after {limit:?}, and ignored the cancellation for ");
+            failed(format!("{text}{grace:?}"), Verdict::Retry)
+        }
+        Some(Cause::Cancelled) => Ended::Cancelled,
+        Some(Cause::Lost | Cause::Stopping) | None => Ended::HandedBack,
+    };
+    settle(shared, held, &ended);
+}
+
+/// Ends a job that was claimed but will not be started, because the worker stops.
+pub(crate) fn hand_back(shared: &Shared, held: Held) -> Settled {
+    let mut settled = conclude(shared, held, &Ended::HandedBack);
+    settled.slot = None;
+    settled
+}
+
+/// Decides what becomes of a job and puts it on the pile for the store.
+pub(crate) fn settle(shared: &Shared, held: Held, ended: &Ended) {
+    shared.outcomes.push(conclude(shared, held, ended));
+}
+
+fn conclude(shared: &Shared, held: Held, ended: &Ended) -> Settled {
+    let Held { attempt, card, .. } = held;
+    let run_time = now().saturating_duration_since(card.started);
+    let now_ms = shared.clock.now_ms();
+    // Seeded by the job, so no lock is needed; ids differ in their random half.
+    let mut rng = Rng::seeded(attempt.id.as_u128() as u64 ^ u64::from(attempt.number));
+    let decision = decide(&card.policy, &card.history, ended, now_ms, &mut rng);
+    let class = report(&attempt, ended, &decision.transition, run_time, now_ms);
+    let finish = Finish {
+        id: attempt.id,
+        claim: attempt.claim.clone(),
+        transition: decision.transition,
+        history: decision.history.map(|history| history.encode()),
+        had_history: card.had_history,
+        priority: card.priority,
+        idempotency_key: card.idempotency_key,
+        run_time,
+    };
+    Settled { finish, class, slot: Some(card.queue) }
+}
+
+/// Tells operators how an attempt ended.
+fn report(
+    attempt: &Attempt,
+    ended: &Ended,
+    transition: &Transition,
+    run_time: Duration,
+    now_ms: u64,
+) -> Class {
+    let Attempt { id, kind, claim, number, .. } = attempt;
+    let queue = &claim.queue;
+    let run_ms = run_time.as_millis() as u64;
+    match (ended, transition) {
+        (Ended::Done, _) => {
+            tracing::debug!(target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, "job done");
+            Class::Done
+        }
+        (
+            Ended::Failed { error, .. } | Ended::Discarded { error } | Ended::Malformed { error },
+            Transition::Bury,
+        ) => {
+            tracing::error!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, error,
+                "job is dead"
+            );
+            Class::Dead
+        }
+        (Ended::Failed { error, .. }, Transition::Retry { at_ms }) => {
+            let retry_in_ms = at_ms.saturating_sub(now_ms);
+            tracing::warn!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, retry_in_ms, error,
+                "job failed"
+            );
+            Class::Failed
+        }
+        (Ended::Snoozed { delay }, _) => {
+            let delay_ms = delay.as_millis() as u64;
+            tracing::debug!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, delay_ms, "job snoozed"
+            );
+            Class::Snoozed
+        }
+        (Ended::Cancelled, _) => {
+            tracing::info!(target: TARGET_JOB, %id, kind, %queue, attempt = number, "job cancelled");
+            Class::Cancelled
+        }
+        _ => {
+            tracing::debug!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, "job handed back"
+            );
+            Class::HandedBack
+        }
+    }
+}
+
+/// Kinds without a handler that were warned about lately.
+#[derive(Debug, Default)]
+pub(crate) struct UnknownKinds(Mutex<HashMap<String, Instant>>);
+
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
+/// Kinds come from the store: a flood of different ones must not fill the memory.
+const KINDS_MAX: usize = 256;
+
+impl UnknownKinds {
+    fn warn(&self, attempt: &Attempt) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        kinds.retain(|_, told| now - *told < WARN_INTERVAL);
+        if kinds.len() >= KINDS_MAX || kinds.contains_key(&attempt.kind) {
+            return;
+        }
+        kinds.insert(attempt.kind.clone(), now);
+        let Attempt { id, kind, claim, .. } = attempt;
+        tracing::warn!(
+            target: TARGET_JOB, %id, kind, queue = %claim.queue,
+            "no handler for this kind, its jobs are handed back with a delay; is the crate that \
+             holds it linked, or does another version of this worker run it?"
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! What any worker may do for all: take over the jobs of dead workers, promote, prune.
+//!
+//! A housekeeper is a member of each queue under a name of its own. Claim numbers ascend per
+//! name, so the loop and the sweeps need not take turns.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mq_core::clock::now;
+use mq_core::engine::{BATCH_MAX, Claimed, Engine, EngineError, Finish, ReapRequest};
+use mq_core::lifecycle::{Ended, Transition, decide};
+use mq_core::rng::Rng;
+use mq_core::signal::Signal;
+use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
+use mq_core::{Claim, History, QueueName, Record, WorkerId};
+use tokio::time::sleep;
+
+use crate::execute;
+use crate::retrying::Retrying;
+use crate::shared::Shared;
+
+/// How often the jobs of dead workers are looked for. With the default lease of 15 s this keeps
+/// the promise that they run again within 20 s.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// Everything that is not urgent.
+const TIDY_INTERVAL: Duration = Duration::from_secs(60);
+/// Most jobs of one reap. Each has its record on board, so not [`BATCH_MAX`].
+const REAP_MAX: usize = 250;
+/// Most requests of one duty on one queue before the next queue's turn.
+const ROUNDS_MAX: usize = 20;
+
+/// The keeper's thread uses it alone, so its cells need no locks.
+pub(crate) struct Housekeeper {
+    shared: Arc<Shared>,
+    engine: Arc<dyn Engine>,
+    posts: Vec<RefCell<Post>>,
+}
+
+/// The housekeeper on one queue.
+struct Post {
+    queue: QueueName,
+    worker: Option<WorkerId>,
+    next_number: u64,
+    /// Decided ends of jobs taken over, not yet confirmed.
+    unsent: Vec<Finish>,
+}
+
+impl Housekeeper {
+    pub(crate) fn new(shared: &Arc<Shared>, engine: Arc<dyn Engine>) -> Self {
+        let post = |queue: &QueueName| {
+            let queue = queue.clone();
+            RefCell::new(Post { queue, worker: None, next_number: 1, unsent: Vec::new() })
+        };
+        let posts = shared.members.queues().map(post).collect();
+        Self { shared: Arc::clone(shared), engine, posts }
+    }
+
+    pub(crate) fn worker(&self, place: usize) -> Option<WorkerId> {
+        self.posts[place].borrow().worker
+    }
+
+    /// Notes that an incarnation is gone; the next sweep joins under a new name.
+    pub(crate) fn lost(&self, place: usize, worker: WorkerId) {
+        let mut post = self.posts[place].borrow_mut();
+        if post.worker == Some(worker) {
+            post.worker = None;
+            post.next_number = 1;
+            // Whoever took over the jobs that were taken over decides about them again.
+            post.unsent.clear();
+        }
+    }
+
+    /// Keeps house until told to stop; a round that has begun is ended.
+    pub(crate) async fn run(&self, stop: &Signal) {
+        let mut retrying = Retrying::new("housekeeping");
+        let mut rng = Rng::random();
+        // Workers that were started together must not all tidy up in the same second.
+        let first = rng.between(0, TIDY_INTERVAL.as_millis() as u64);
+        let mut next_tidy = now() + Duration::from_millis(first);
+        while !stop.is_fired() {
+            let tidy = now() >= next_tidy;
+            let result = self.round(tidy, stop).await;
+            if tidy {
+                next_tidy = now() + TIDY_INTERVAL;
+            }
+            let pause = match result {
+                Ok(()) => {
+                    retrying.succeeded();
+                    SWEEP_INTERVAL
+                }
+                Err(error) => retrying.failed(&error),
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.fired() => {}
+            }
+        }
+    }
+
+    async fn round(&self, tidy: bool, stop: &Signal) -> Result<(), EngineError> {
+        for place in 0..self.posts.len() {
+            self.sweep(place, stop).await?;
+            if tidy && !stop.is_fired() {
+                self.tidy(place).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over jobs of dead workers and puts each where its history says.
+    async fn sweep(&self, place: usize, stop: &Signal) -> Result<(), EngineError> {
+        for _ in 0..ROUNDS_MAX {
+            self.send_unsent(place).await?;
+            if stop.is_fired() {
+                break;
+            }
+            let Some(request) = self.request(place).await? else { break };
+            let worker = request.claim.worker;
+            let reply = self.engine.reap(request).await?;
+            if reply.now_ms > 0 {
+                self.shared.clock.learn(reply.now_ms);
+            }
+            if reply.lost {
+                self.lost(place, worker);
+                continue;
+            }
+            for gone in &reply.workers {
+                let queue = &self.posts[place].borrow().queue;
+                tracing::warn!(
+                    target: TARGET_WORKER, worker = %gone, %queue,
+                    "a worker's lease has ended, its jobs are taken over"
+                );
+            }
+            let more = reply.more;
+            let mut post = self.posts[place].borrow_mut();
+            // A beat may have found out meanwhile that this incarnation is gone.
+            if post.worker == Some(worker) {
+                post.next_number += 1;
+                post.unsent = reply.jobs.into_iter().map(|job| self.decide(job)).collect();
+            }
+            if !more && post.unsent.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next reap; joins first where necessary.
+    async fn request(&self, place: usize) -> Result<Option<ReapRequest>, EngineError> {
+        let lease = self.shared.config.lease;
+        let queue = self.posts[place].borrow().queue.clone();
+        if self.worker(place).is_none() {
+            let mut about = self.shared.about();
+            about.housekeeper = true;
+            let worker = WorkerId::random();
+            self.engine.join(&queue, worker, lease, &about).await?;
+            let mut post = self.posts[place].borrow_mut();
+            post.worker = Some(worker);
+            post.next_number = 1;
+        }
+        let post = self.posts[place].borrow();
+        Ok(post.worker.map(|worker| {
+            let claim = Claim { queue, worker, number: post.next_number };
+            ReapRequest { claim, limit: REAP_MAX, lease }
+        }))
+    }
+
+    fn decide(&self, job: Claimed) -> Finish {
+        let Claimed { id, claim, record, history } = job;
+        let had_history = history.is_some();
+        let history = history.map_or_else(History::default, |bytes| History::decode(&bytes));
+        let record = Record::decode(&record).ok();
+        let policy = execute::policy(&self.shared, record.as_ref());
+        let now_ms = self.shared.clock.now_ms();
+        let mut rng = Rng::seeded(id.as_u128() as u64);
+        let decision = decide(&policy, &history, &Ended::Interrupted, now_ms, &mut rng);
+        let kind = record.as_ref().map_or("", |record| record.kind.as_ref());
+        let queue = &claim.queue;
+        if decision.transition == Transition::Bury {
+            tracing::error!(
+                target: TARGET_JOB, %id, kind, %queue,
+                "job is dead: the workers that ran it died too often"
+            );
+        } else {
+            tracing::warn!(
+                target: TARGET_JOB, %id, kind, %queue, "job was interrupted, it runs again"
+            );
+        }
+        Finish {
+            id,
+            claim,
+            transition: decision.transition,
+            history: decision.history.map(|history| history.encode()),
+            had_history,
+            priority: record.as_ref().map_or_else(Default::default, |record| record.priority),
+            idempotency_key: record.and_then(|record| record.idempotency_key.map(Into::into)),
+            run_time: Duration::ZERO,
+        }
+    }
+
+    /// Confirms what is decided. Kept until it is answered, and never more than one reap brings.
+    async fn send_unsent(&self, place: usize) -> Result<(), EngineError> {
+        let finishes = self.posts[place].borrow().unsent.clone();
+        if finishes.is_empty() {
+            return Ok(());
+        }
+        let answers = self.engine.finish(finishes).await?;
+        self.shared.tally.recovered(answers.len());
+        self.posts[place].borrow_mut().unsent.clear();
+        Ok(())
+    }
+
+    /// Promotes what no claim has promoted, and removes what retention says.
+    async fn tidy(&self, place: usize) -> Result<(), EngineError> {
+        let queue = self.posts[place].borrow().queue.clone();
+        for _ in 0..ROUNDS_MAX {
+            if !self.engine.promote(&queue, BATCH_MAX).await?.more {
+                break;
+            }
+        }
+        for _ in 0..ROUNDS_MAX {
+            if !self.engine.prune(&queue, self.shared.config.prune).await?.more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves all queues.
+    pub(crate) async fn leave(&self) {
+        for post in &self.posts {
+            let (queue, worker) = {
+                let mut post = post.borrow_mut();
+                (post.queue.clone(), post.worker.take())
+            };
+            let Some(worker) = worker else { continue };
+            if let Err(error) = self.engine.leave(&queue, worker).await {
+                let error = mq_core::chain_text(&error);
+                tracing::debug!(target: TARGET_WORKER, %queue, error, "could not leave a queue");
+            }
+        }
+    }
+}

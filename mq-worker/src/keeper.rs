@@ -1,0 +1,258 @@
+//! The thread that keeps a worker alive in the eyes of the store.
+//!
+//! It has a runtime and connections of its own, because leases must be extended while handlers
+//! block every thread of the caller's runtime: a worker that is busy must not look dead. Three
+//! duties run side by side, so that none waits for another's request: beats, the supervision of
+//! running jobs, and housekeeping.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mq_core::chain_text;
+use mq_core::clock::now;
+use mq_core::engine::{Beat, BeatReply, Engine, EngineError};
+use mq_core::signal::Signal;
+use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::execute;
+use crate::housekeeping::Housekeeper;
+use crate::running::Held;
+use crate::shared::Shared;
+
+/// How long the thread may take to leave its queues.
+const STOP_MAX: Duration = Duration::from_secs(3);
+/// When an aborted task that has not ended must be blocking its thread.
+const ABORT_MAX: Duration = Duration::from_secs(1);
+
+/// The thread's handle; dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    stop: Signal,
+    stopped: Signal,
+}
+
+impl Keeper {
+    pub(crate) fn start(shared: &Arc<Shared>) -> std::io::Result<Self> {
+        let (stop, stopped) = (Signal::new(), Signal::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let duties = Duties {
+            shared: Arc::clone(shared),
+            engine: shared.client.engine().detached(),
+            stop: stop.clone(),
+        };
+        let done = FireOnDrop(stopped.clone());
+        std::thread::Builder::new().name("mq-keeper".to_owned()).spawn(move || {
+            let _done = done;
+            runtime.block_on(duties.run());
+            // Not joined: a name lookup that hangs must not hold up the stop.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { stop, stopped })
+    }
+
+    /// Ends the thread, which leaves its queues first.
+    pub(crate) async fn stop(self) {
+        self.stop.fire();
+        if timeout(STOP_MAX, self.stopped.fired()).await.is_err() {
+            tracing::warn!(target: TARGET_WORKER, "the keeper's thread did not end in time");
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop.fire();
+    }
+}
+
+struct FireOnDrop(Signal);
+
+impl Drop for FireOnDrop {
+    fn drop(&mut self) {
+        self.0.fire();
+    }
+}
+
+/// What the thread does.
+struct Duties {
+    shared: Arc<Shared>,
+    engine: Arc<dyn Engine>,
+    stop: Signal,
+}
+
+impl Duties {
+    async fn run(self) {
+        let housekeeper = Housekeeper::new(&self.shared, Arc::clone(&self.engine));
+        let endless = async { tokio::join!(self.beat(&housekeeper), self.supervise()) };
+        let housekeeping = housekeeper.run(&self.stop);
+        tokio::pin!(endless, housekeeping);
+        tokio::select! {
+            _ = &mut endless => {}
+            () = &mut housekeeping => {}
+            () = self.stop.fired() => {
+                // A sweep that is cut off would count its jobs as interrupted once more.
+                let _ = timeout(STOP_MAX / 2, housekeeping).await;
+            }
+        }
+        let _ = timeout(STOP_MAX / 2, housekeeper.leave()).await;
+    }
+
+    /// Extends all leases every third of a lease, so that two beats may fail.
+    async fn beat(&self, housekeeper: &Housekeeper) {
+        let lease = self.shared.config.lease;
+        let mut heard = now();
+        let mut warned = false;
+        loop {
+            let started = now();
+            let beats = self.beats(housekeeper);
+            let sent = timeout(lease / 3, self.engine.extend(beats.clone())).await;
+            let pause = match sent {
+                Ok(Ok(replies)) => {
+                    self.take_in(housekeeper, &beats, replies);
+                    heard = started;
+                    warned = false;
+                    lease / 3
+                }
+                failed => {
+                    self.warn_of_silence(heard, &mut warned, failed);
+                    lease / 15
+                }
+            };
+            let stopping = self.shared.stop.ordered().is_fired();
+            tokio::select! {
+                () = sleep(pause) => {}
+                // People want to see at once that a worker stops.
+                () = self.shared.stop.ordered().fired(), if !stopping => {}
+            }
+        }
+    }
+
+    fn beats(&self, housekeeper: &Housekeeper) -> Vec<Beat> {
+        let members = &self.shared.members;
+        let lease = self.shared.config.lease;
+        let stopping = self.shared.stop.ordered().is_fired();
+        let about = stopping.then(|| {
+            let mut about = self.shared.about();
+            about.stopping = true;
+            about
+        });
+        let mut beats = Vec::new();
+        for (place, queue) in members.queues().enumerate() {
+            if let Some(worker) = members.worker(place) {
+                let about = about.clone();
+                beats.push(Beat { queue: queue.clone(), worker, lease, about });
+            }
+            if let Some(worker) = housekeeper.worker(place) {
+                beats.push(Beat { queue: queue.clone(), worker, lease, about: None });
+            }
+        }
+        beats
+    }
+
+    fn take_in(&self, housekeeper: &Housekeeper, beats: &[Beat], replies: Vec<BeatReply>) {
+        for (beat, reply) in beats.iter().zip(replies) {
+            let Some(place) = self.shared.members.place(&beat.queue) else { continue };
+            match reply {
+                BeatReply::Extended { cancels, now_ms } => {
+                    self.shared.clock.learn(now_ms);
+                    if !cancels.is_empty() {
+                        let ids: HashSet<_> = cancels.into_iter().collect();
+                        let grace = self.shared.config.timeout_grace;
+                        self.shared.running.cancel(place, &ids, grace);
+                    }
+                }
+                BeatReply::Lost => {
+                    self.shared.lose(place, beat.worker);
+                    housekeeper.lost(place, beat.worker);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn warn_of_silence(
+        &self,
+        heard: Instant,
+        warned: &mut bool,
+        failed: Result<Result<Vec<BeatReply>, EngineError>, tokio::time::error::Elapsed>,
+    ) {
+        let silence = now().saturating_duration_since(heard);
+        if *warned || silence < self.shared.config.lease {
+            return;
+        }
+        *warned = true;
+        let error = match failed {
+            Ok(Err(error)) => chain_text(&error),
+            _ => "no answer in time".to_owned(),
+        };
+        tracing::error!(
+            target: TARGET_WORKER, error, silence_ms = silence.as_millis() as u64,
+            "the store was not reached for a lease: jobs that run here may be run elsewhere, too"
+        );
+    }
+
+    /// Ends attempts whose time is up, and frees the slots of those that do not obey.
+    async fn supervise(&self) {
+        let running = &self.shared.running;
+        let mut aborted: Vec<Aborted> = Vec::new();
+        loop {
+            let at = now();
+            let (disobedient, next) = running.expire(at, self.shared.config.timeout_grace);
+            for held in disobedient {
+                aborted.extend(Aborted::new(&held, at));
+                execute::abandon(&self.shared, held);
+            }
+            aborted.retain(|task| !self.has_ended(task, at));
+            let look_again = aborted.iter().map(|task| task.deadline).min();
+            let next = next.into_iter().chain(look_again).min();
+            let alarm = async {
+                match next {
+                    Some(next) => sleep_until(next.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = alarm => {}
+                () = running.rearmed() => {}
+            }
+        }
+    }
+
+    /// Whether a task needs no further look: it ended, or it was found out.
+    fn has_ended(&self, task: &Aborted, at: Instant) -> bool {
+        if task.handle.is_finished() {
+            return true;
+        }
+        if at < task.deadline {
+            return false;
+        }
+        self.shared.tally.abandoned();
+        tracing::error!(
+            target: TARGET_JOB, id = task.id, kind = task.kind,
+            "a handler blocks its thread and cannot be stopped; its slot was freed, its result \
+             will not count, the thread is lost until it returns; mark the job as blocking and \
+             let it look at `is_cancelled`"
+        );
+        true
+    }
+}
+
+/// A task that was aborted and may not have noticed.
+struct Aborted {
+    handle: tokio::task::AbortHandle,
+    id: String,
+    kind: String,
+    deadline: Instant,
+}
+
+impl Aborted {
+    fn new(held: &Held, at: Instant) -> Option<Self> {
+        let handle = held.abort.clone()?;
+        handle.abort();
+        let attempt = &held.attempt;
+        let (id, kind) = (attempt.id.to_string(), attempt.kind.clone());
+        Some(Self { handle, id, kind, deadline: at + ABORT_MAX })
+    }
+}

@@ -1,0 +1,106 @@
+//! Which queues are asked, under which names and numbers.
+
+use std::time::{Duration, Instant};
+
+use mq_core::clock::now;
+use mq_core::engine::QueueClaim;
+use mq_core::telemetry::TARGET_WORKER;
+use mq_core::{Claim, QueueName, WorkerId};
+
+use super::Puller;
+use crate::error::RunError;
+
+/// How long a paused queue is left alone. Not blocked on: jobs that are enqueued during the pause
+/// would wake this worker each time.
+const PAUSED_RECHECK: Duration = Duration::from_secs(2);
+
+/// One queue as the loop sees it.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: QueueName,
+    /// The number of the next claim of the present incarnation.
+    pub(super) next_number: u64,
+    pub(super) appetite: Appetite,
+}
+
+/// Whether it makes sense to ask a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appetite {
+    /// It may have jobs.
+    Hungry,
+    /// It had none, and the next one is due then on the store's clock.
+    Dry { next_due_ms: Option<u64> },
+    /// Nobody may take from it; look again then.
+    Paused { until: Instant },
+}
+
+impl Appetite {
+    pub(super) fn paused() -> Self {
+        Self::Paused { until: now() + PAUSED_RECHECK }
+    }
+}
+
+impl Line {
+    pub(super) fn new(name: QueueName) -> Self {
+        Self { name, next_number: 1, appetite: Appetite::Hungry }
+    }
+}
+
+impl Puller {
+    /// The claims of the next request, with the places of their queues: those that may have jobs
+    /// and have room, in the order of this turn.
+    pub(super) fn ask(&mut self) -> Vec<(usize, QueueClaim)> {
+        if self.slots.free() == 0 {
+            return Vec::new();
+        }
+        let mut order = std::mem::take(&mut self.order);
+        self.slots.order(&mut self.rng, &mut order);
+        let mut asked = Vec::with_capacity(order.len());
+        for &queue in &order {
+            let line = &self.lines[queue];
+            let limit = self.slots.room(queue);
+            if limit == 0 || line.appetite != Appetite::Hungry {
+                continue;
+            }
+            if let Some(worker) = self.shared.members.worker(queue) {
+                let number = line.next_number;
+                let claim = Claim { queue: line.name.clone(), worker, number };
+                asked.push((queue, QueueClaim { claim, limit }));
+            }
+        }
+        self.order = order;
+        asked
+    }
+
+    /// Joins the queues where this worker has no incarnation; false if the store was not reached.
+    ///
+    /// # Errors
+    /// When the store refuses a worker that has never worked, which waiting will not change.
+    pub(super) async fn join_lost(&mut self) -> Result<bool, RunError> {
+        for queue in 0..self.lines.len() {
+            if self.shared.members.worker(queue).is_some() {
+                continue;
+            }
+            let name = self.lines[queue].name.clone();
+            let worker = WorkerId::random();
+            let lease = self.shared.config.lease;
+            match self.engine.join(&name, worker, lease, &self.shared.about()).await {
+                Ok(()) => {
+                    self.retrying.succeeded();
+                    self.lines[queue] = Line::new(name.clone());
+                    self.joined_before = true;
+                    self.shared.members.joined(queue, worker);
+                    tracing::info!(target: TARGET_WORKER, queue = %name, %worker, "joined a queue");
+                }
+                Err(source) if !source.is_retryable() && !self.joined_before => {
+                    return Err(RunError::Join { queue: name, source });
+                }
+                Err(error) => {
+                    self.pause(&error).await;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,109 @@
+//! The last two states of the loop; see `shutdown` for the table.
+
+use std::time::{Duration, Instant};
+
+use mq_core::clock::now;
+use mq_core::telemetry::TARGET_WORKER;
+use tokio::time::timeout;
+
+use super::Puller;
+use crate::execute;
+use crate::shutdown::Phase;
+
+/// What handlers that obey a cancellation have to come to their end after the grace.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long an unreachable store may hold up a worker that wants to stop.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+
+impl Puller {
+    /// Draining: jobs run on, their ends are sent.
+    pub(super) async fn drain(&mut self) {
+        self.waiting = None;
+        while self.shared.stop.phase() == Phase::Draining {
+            self.collect();
+            if let Some(sent) = self.unanswered.take() {
+                self.send(sent).await;
+            } else if let Some(sent) = self.compose() {
+                self.send(sent).await;
+            } else if self.slots.used() == 0 {
+                return;
+            } else {
+                tokio::select! {
+                    () = self.shared.outcomes.rung() => {}
+                    () = self.shared.stop.left(Phase::Draining) => {}
+                }
+            }
+        }
+    }
+
+    /// Handing back: cancels what still runs, gives back what does not end, and leaves. Returns
+    /// how many ends of jobs could not be sent.
+    pub(super) async fn hand_back(&mut self) -> usize {
+        self.shared.running.stop(LAST_WORDS);
+        let deadline = now() + LAST_WORDS;
+        self.collect();
+        while self.slots.used() > 0 && now() < deadline {
+            let _ = timeout(deadline - now(), self.shared.outcomes.rung()).await;
+            self.collect();
+        }
+        let left = self.shared.running.take_all();
+        for held in left {
+            if let Some(abort) = &held.abort {
+                abort.abort();
+            }
+            execute::abandon(&self.shared, held);
+        }
+        let unsent = self.flush(now() + FLUSH_MAX).await;
+        if unsent == 0 {
+            self.leave().await;
+        } else {
+            tracing::error!(
+                target: TARGET_WORKER, unsent,
+                "the store is out of reach, it was not told how these jobs ended; they will be \
+                 run again when the lease of this worker has ended"
+            );
+        }
+        unsent
+    }
+
+    /// Sends everything that is settled, or as much as the time allows.
+    async fn flush(&mut self, deadline: Instant) -> usize {
+        loop {
+            self.collect();
+            let Some(sent) = self.unanswered.take().or_else(|| self.compose()) else { return 0 };
+            let count = sent.classes.len();
+            let left = deadline.saturating_duration_since(now());
+            // Dropping a claim midway is all right here: nobody comes after it.
+            let in_time = timeout(left, self.send(sent)).await.is_ok();
+            if !in_time || now() >= deadline {
+                self.collect();
+                let unanswered = self.unanswered.as_ref().map(|sent| sent.classes.len());
+                let in_flight = if in_time { unanswered.unwrap_or(0) } else { count };
+                let unsent = in_flight + self.settled.len();
+                // A claim without an answer may have brought jobs that nobody knows of.
+                return if in_time && self.unanswered.is_none() { unsent } else { unsent.max(1) };
+            }
+        }
+    }
+
+    async fn leave(&mut self) {
+        let all = async {
+            for (queue, line) in self.lines.iter().enumerate() {
+                let Some(worker) = self.shared.members.worker(queue) else { continue };
+                // The keeper must not take the end of the lease for a loss.
+                self.shared.members.lost(queue, worker);
+                if let Err(error) = self.engine.leave(&line.name, worker).await {
+                    let error = mq_core::chain_text(&error);
+                    tracing::warn!(
+                        target: TARGET_WORKER, queue = %line.name, error,
+                        "could not leave a queue; the lease will end by itself"
+                    );
+                }
+            }
+        };
+        if timeout(LEAVE_MAX, all).await.is_err() {
+            tracing::warn!(target: TARGET_WORKER, "could not leave the queues in time");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the loop, the keeper and the tasks of running jobs have in common.
+
+use std::sync::Arc;
+
+use mq_core::clock::ServerClock;
+use mq_core::engine::About;
+use mq_core::registry::States;
+use mq_core::telemetry::TARGET_WORKER;
+use mq_core::{Client, ErasedMiddleware, Registry, WorkerId};
+
+use crate::config::Config;
+use crate::execute::UnknownKinds;
+use crate::members::Members;
+use crate::outcomes::Outcomes;
+use crate::report::Tally;
+use crate::running::Running;
+use crate::shutdown::Stop;
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) client: Client,
+    pub(crate) registry: Registry,
+    pub(crate) states: States,
+    /// Outermost first.
+    pub(crate) layers: Vec<Arc<dyn ErasedMiddleware>>,
+    pub(crate) clock: ServerClock,
+    pub(crate) members: Members,
+    pub(crate) running: Running,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) stop: Stop,
+    pub(crate) tally: Tally,
+    pub(crate) unknown_kinds: UnknownKinds,
+}
+
+impl Shared {
+    /// What this worker says about itself in the store.
+    pub(crate) fn about(&self) -> About {
+        let mut about = About::default();
+        about.host = host();
+        about.pid = std::process::id();
+        about.started_ms = self.clock.now_ms();
+        about.concurrency = self.config.concurrency;
+        about.version = env!("CARGO_PKG_VERSION").to_owned();
+        about.kinds = self.registry.entries().iter().map(|entry| entry.kind().into()).collect();
+        about
+    }
+
+    /// Gives up an incarnation that the store has given up: cancels what runs under it, and makes
+    /// the loop join again.
+    pub(crate) fn lose(&self, queue: usize, worker: WorkerId) {
+        if !self.members.lost(queue, worker) {
+            return;
+        }
+        let name = &self.config.queues[queue].name;
+        tracing::error!(
+            target: TARGET_WORKER, queue = %name, %worker,
+            "the lease was lost, what ran under it is cancelled; the worker joins again"
+        );
+        self.running.lose(worker, self.config.timeout_grace);
+        self.outcomes.ring();
+    }
+}
+
+/// For people only, so a guess will do.
+fn host() -> String {
+    let file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = std::env::var("HOSTNAME").ok().or_else(file).unwrap_or_default();
+    name.trim().to_owned()
+}
