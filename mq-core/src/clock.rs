@@ -1,6 +1,6 @@
 //! The one place where time is read.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// An estimate of the store's clock: this process's monotonic clock plus what the store's replies
@@ -13,18 +13,36 @@ pub struct ServerClock {
     started: Instant,
     /// Server time in ms at `started`.
     origin_ms: AtomicI64,
+    /// Whether `origin_ms` comes from a server and not from the local clock.
+    heard: AtomicBool,
 }
+
+/// A difference beyond this is no delay of a reply, but a clock that was set.
+const STEP_MS: i64 = 10_000;
 
 impl ServerClock {
     /// A clock that has not heard from a server yet.
     pub fn new() -> Self {
-        Self { started: now(), origin_ms: AtomicI64::new(wall_ms() as i64) }
+        let heard = AtomicBool::new(false);
+        Self { started: now(), origin_ms: AtomicI64::new(wall_ms() as i64), heard }
     }
 
-    /// Takes over what a reply said the time was. Replies arrive late, never early, so the newest
-    /// one is the best estimate unless it lags behind what is already known by a network delay.
+    /// Takes over what a reply said the time was.
+    ///
+    /// Replies arrive late, never early: one that says an earlier time than expected was held up,
+    /// perhaps by a handler that blocked this process. So an earlier time is believed only by an
+    /// eighth of the difference, a later one at once, and one that is far off (the server's clock
+    /// was set) at once as well.
     pub fn learn(&self, server_ms: u64) {
-        let origin = server_ms as i64 - self.started.elapsed().as_millis() as i64;
+        let said = server_ms as i64 - self.started.elapsed().as_millis() as i64;
+        let known = self.origin_ms.load(Ordering::Relaxed);
+        let late_by = known - said;
+        let origin = if self.heard.swap(true, Ordering::Relaxed) && (0..STEP_MS).contains(&late_by)
+        {
+            known - (late_by + 7) / 8
+        } else {
+            said
+        };
         self.origin_ms.store(origin, Ordering::Relaxed);
     }
 
@@ -53,4 +71,26 @@ pub fn now() -> Instant {
 pub fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     since.as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn off(clock: &ServerClock, server_ms: u64) -> i64 {
+        clock.now_ms() as i64 - server_ms as i64
+    }
+
+    #[test]
+    fn late_replies_are_believed_slowly_and_everything_else_at_once() {
+        let clock = ServerClock::new();
+        clock.learn(1_000_000);
+        assert!(off(&clock, 1_000_000) < 100, "a server's word counts more than our own clock");
+        clock.learn(1_004_000);
+        assert!((0..100).contains(&off(&clock, 1_004_000)));
+        clock.learn(1_000_000);
+        assert!((3_000..4_000).contains(&off(&clock, 1_000_000)));
+        clock.learn(900_000);
+        assert!((0..100).contains(&off(&clock, 900_000)));
+    }
 }
