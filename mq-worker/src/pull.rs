@@ -156,7 +156,9 @@ impl Puller {
             line.next_number += 1;
             match *answer {
                 QueueReply::More => line.appetite = Appetite::Hungry,
-                QueueReply::Empty { next_due_ms } => line.appetite = Appetite::Dry { next_due_ms },
+                QueueReply::Empty { next_due_ms } => {
+                    line.appetite = Appetite::dry(next_due_ms, reply.now_ms);
+                }
                 QueueReply::Lost => self.shared.lose(queue, asked.claim.worker),
                 // An answer that this version does not know cannot mean that there is work.
                 _ => line.appetite = Appetite::paused(),

@@ -28,13 +28,20 @@ pub(super) struct Line {
 pub(super) enum Appetite {
     /// It may have jobs.
     Hungry,
-    /// It had none, and the next one is due then on the store's clock.
-    Dry { next_due_ms: Option<u64> },
+    /// It had none; ask again then, unless woken before.
+    Dry { due: Option<Instant> },
     /// Nobody may take from it; look again then.
     Paused { until: Instant },
 }
 
 impl Appetite {
+    /// After a reply that was made at `now_ms` on the store's clock. Counted from now, when the
+    /// reply is here, so the next job is asked for at its time or a little later, never before.
+    pub(super) fn dry(next_due_ms: Option<u64>, now_ms: u64) -> Self {
+        let until_due = |due_ms: u64| Duration::from_millis(due_ms.saturating_sub(now_ms).max(1));
+        Self::Dry { due: next_due_ms.and_then(|due_ms| now().checked_add(until_due(due_ms))) }
+    }
+
     pub(super) fn paused() -> Self {
         Self::Paused { until: now() + PAUSED_RECHECK }
     }

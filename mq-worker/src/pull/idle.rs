@@ -116,11 +116,8 @@ impl Puller {
     fn due(&self, queue: usize) -> Option<Instant> {
         match self.lines[queue].appetite {
             Appetite::Paused { until } => Some(until),
-            Appetite::Dry { next_due_ms: Some(due_ms) } => {
-                let clock = &self.shared.clock;
-                now().checked_add(Duration::from_millis(due_ms.saturating_sub(clock.now_ms())))
-            }
-            _ => None,
+            Appetite::Dry { due } => due,
+            Appetite::Hungry => None,
         }
     }
 }
