@@ -9,7 +9,6 @@ use crate::backoff::Backoff;
 use crate::lifecycle::Policy;
 use crate::name::QueueName;
 use crate::priority::Priority;
-use crate::private::Payload;
 
 /// A unit of work as data: what is stored when it is enqueued.
 ///
@@ -20,7 +19,7 @@ use crate::private::Payload;
     label = "expected a type with `#[derive(Job)]`",
     note = "add `#[derive(serde::Serialize, serde::Deserialize, mq::Job)]` to the type"
 )]
-pub trait Job: Payload + Send + 'static {
+pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// What a successful attempt yields.
     type Output: Serialize + DeserializeOwned + Send + 'static;
 

@@ -20,23 +20,32 @@ pub trait Returned {
     type Output;
     /// What failure yields.
     type Error;
+    /// The same value as the type that it stands for.
+    fn into_result(self) -> Result<Self::Output, Self::Error>;
 }
 
 impl<T, E> Returned for Result<T, E> {
     type Output = T;
     type Error = E;
+    fn into_result(self) -> Self {
+        self
+    }
 }
 
-/// What can be stored and read back.
+/// What can be stored and read back; every job is, by its supertraits.
 ///
-/// A trait of its own so that a type without serde's derives gets one error in our words instead of
-/// one for each of serde's traits.
+/// Asked for by the derive before anything else, so that a type without serde's derives is told so
+/// in our words first. Without supertraits of its own: each of those would be reported as well.
 #[diagnostic::on_unimplemented(
-    message = "the job `{Self}` cannot be stored: it has no `Serialize` and `Deserialize`",
-    label = "add `#[derive(Serialize, Deserialize)]`",
-    note = "a job is stored as JSON, so it needs serde's traits"
+    message = "the job `{Self}` cannot be stored: it lacks serde's derives",
+    label = "needs `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "a job is stored as JSON; errors about `Serialize` and `Deserialize` that follow have the \
+            same cause"
 )]
-pub trait Payload: Serialize + DeserializeOwned {}
+pub trait Storable {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Payload for T {}
+impl<T: Serialize + DeserializeOwned> Storable for T {}
+
+/// Implemented by the derive for the error that it gives when the type is not [`Storable`].
+pub trait CheckedStorable: Storable {}
