@@ -17,6 +17,14 @@ pub(crate) fn context_state(ty: &Type) -> Option<Option<&Type>> {
     }
 }
 
+/// The context behind `&Context<S>`.
+pub(crate) fn borrowed_context(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::Reference(by) if context_state(&by.elem).is_some() => Some(&by.elem),
+        _ => None,
+    }
+}
+
 /// The second argument of a `Result<T, E>` that is written with both.
 ///
 /// An alias such as `anyhow::Result<T>` is left to the compiler, which knows what it stands for.

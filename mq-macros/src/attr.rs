@@ -202,14 +202,18 @@ fn check(name: &LitStr, what: &str) -> syn::Result<()> {
 }
 
 fn attempts(input: ParseStream<'_>, word: &Ident) -> syn::Result<u32> {
-    let number: LitInt = value(input, word, "max_attempts = 10")?;
-    match number.base10_parse()? {
-        0 => {
-            let reason = "a job needs at least one attempt: write 1 to never try again";
-            Err(syn::Error::new(number.span(), reason))
-        }
-        attempts => Ok(attempts),
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new(word.span(), format!("write `{word} = 10`")));
     }
+    input.parse::<Token![=]>()?;
+    let place = input.span();
+    let number = input.parse::<LitInt>().and_then(|number| number.base10_parse::<u32>());
+    let reason = match number {
+        Ok(0) => "a job needs at least one attempt: write 1 to never try again".to_owned(),
+        Ok(attempts) => return Ok(attempts),
+        Err(_) => format!("expected a whole number from 1 to {}", u32::MAX),
+    };
+    Err(syn::Error::new(place, reason))
 }
 
 fn time(input: ParseStream<'_>, word: &Ident) -> syn::Result<(Duration, Span)> {
@@ -258,7 +262,11 @@ fn flag(input: ParseStream<'_>, word: &Ident) -> syn::Result<bool> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(true);
     }
-    Err(input.error(format!("`{word}` takes no value: write only `{word}`")))
+    let reason = match input.peek(Token![=]) || input.peek(syn::token::Paren) {
+        true => format!("`{word}` takes no value: write only `{word}`"),
+        false => "expected `,` before the next option".to_owned(),
+    };
+    Err(input.error(reason))
 }
 
 fn backoff(input: ParseStream<'_>, word: &Ident) -> syn::Result<Backoff> {

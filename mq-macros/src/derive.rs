@@ -16,20 +16,29 @@ pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
     let options = Options::of_item(&input.attrs, &mut errors);
     validate(input, &options, &mut errors);
 
+    if matches!(input.data, Data::Union(_)) {
+        return errors.into_tokens();
+    }
     let job = &input.ident;
     let kind = match &options.name {
         Some(name) => name.value(),
         None => name::snake_case(&job.unraw().to_string()),
     };
     let output = options.output.as_ref().map_or_else(|| quote!(()), |output| quote!(#output));
+    let door = expand::door(options.krate.as_ref());
+    // A generic type may be storable for some arguments only.
+    let check = input
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote!(#[automatically_derived] impl #door::CheckedStorable for #job {}));
     let implementation = expand::job_impl(job, &input.generics, &kind, &output, &options);
     let registration = (errors.is_empty() && !options.producer).then(|| {
-        let door = expand::door(options.krate.as_ref());
         let state = options.state.clone().unwrap_or_else(|| expand::no_state(job));
         expand::registration(job, &state, &door)
     });
     let errors = errors.into_tokens();
-    quote!(#errors #implementation #registration)
+    quote!(#errors #check #implementation #registration)
 }
 
 fn validate(input: &DeriveInput, options: &Options, errors: &mut Errors) {

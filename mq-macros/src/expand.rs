@@ -29,7 +29,12 @@ pub(crate) fn job_impl(
     let policy = policy(options, &door);
     let mut generics = generics.clone();
     if !generics.params.is_empty() {
-        let bound = parse_quote!(Self: #door::Payload + ::core::marker::Send + 'static);
+        let bound = parse_quote!(
+            Self: #door::serde::Serialize
+                + #door::serde::de::DeserializeOwned
+                + ::core::marker::Send
+                + 'static
+        );
         generics.make_where_clause().predicates.push(bound);
     }
     let (parameters, arguments, bounds) = generics.split_for_impl();

@@ -31,6 +31,14 @@ pub(crate) fn expand(options: TokenStream, function: &ItemFn) -> TokenStream {
     let mut errors = Errors::default();
     let mut parsed = Options::default();
     parsed.read(options, &mut errors);
+    if let Some(receiver) = function.sig.receiver() {
+        let reason = "a job is a function of its own: to make a method run, write \
+                      `#[derive(Job)]` on the type and `#[mq::handler]` on the `impl`";
+        errors.at(receiver, reason);
+        let errors = errors.into_tokens();
+        // Types cannot stand inside an `impl`, so the method stays as it is.
+        return quote!(#errors #function);
+    }
     validate_options(&parsed, &mut errors);
     signature(&function.sig, &parsed, &mut errors);
     let arguments = arguments(&function.sig, &mut errors);
@@ -60,7 +68,8 @@ fn whole(
     options: &Options,
 ) -> TokenStream {
     let door = expand::door(options.krate.as_ref());
-    let (output, error, returned, pass) = returns(&function.sig.output, &door);
+    let value = ast::hidden("value");
+    let (output, error, returned, pass) = returns(&function.sig.output, &value, &door);
     let structure = structure(function, job, &arguments.fields, options, &door);
     let constructor = constructor(function, job, &arguments.fields);
     let kind = kind(function, options);
@@ -96,7 +105,7 @@ fn whole(
                 #(#attrs)*
                 #asyncness #fn_token #body(#(#inputs),*) #written #block
                 let _ = &#cx;
-                let value = #body(#(#call),*)#finish;
+                let #value = #body(#(#call),*)#finish;
                 #pass
             }
         }
@@ -107,19 +116,24 @@ fn whole(
 /// The output, the error, the return type of `run`, and how to get there from the body's value.
 fn returns(
     output: &ReturnType,
+    value: &Ident,
     door: &TokenStream,
 ) -> (TokenStream, TokenStream, TokenStream, TokenStream) {
     match output {
         ReturnType::Type(_, ty) if !valid::returns_nothing(output) => {
             let error = handler::error_of(ty, door);
             let output = quote_spanned!(ty.span()=> <#ty as #door::Returned>::Output);
-            (output, error, quote!(#ty), quote!(value))
+            let returned = quote_spanned! {ty.span()=>
+                ::core::result::Result<#output, #error>
+            };
+            let pass = quote_spanned!(ty.span()=> <#ty as #door::Returned>::into_result(#value));
+            (output, error, returned, pass)
         }
         _ => (
             quote!(()),
             quote!(::core::convert::Infallible),
             quote!(::core::result::Result<(), ::core::convert::Infallible>),
-            quote!(::core::result::Result::Ok(value)),
+            quote!(::core::result::Result::Ok(#value)),
         ),
     }
 }
@@ -226,26 +240,15 @@ fn signature(sig: &Signature, options: &Options, errors: &mut Errors) {
                       `#[derive(Job)]`";
         errors.at(&sig.generics.params, reason);
     }
-    if let ReturnType::Type(_, ty) = &sig.output {
-        if let Some(unfit) = valid::unfit(ty) {
-            unfit.report(errors);
-        }
-    }
+    valid::returned(&sig.output, errors);
 }
 
 fn arguments(sig: &Signature, errors: &mut Errors) -> Arguments {
     let mut arguments = Arguments::default();
     let mut borrows = false;
     for input in &sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                errors.at(
-                    receiver,
-                    "a job is a function of its own: to make a method run, write \
-                     `#[derive(Job)]` on the type and `#[mq::handler]` on the `impl`",
-                );
-            }
-            FnArg::Typed(argument) => borrows |= self::argument(argument, &mut arguments, errors),
+        if let FnArg::Typed(argument) = input {
+            borrows |= self::argument(argument, &mut arguments, errors);
         }
     }
     if let Some(variadic) = &sig.variadic {
@@ -267,13 +270,10 @@ fn argument(argument: &PatType, arguments: &mut Arguments, errors: &mut Errors) 
         }
         return false;
     }
-    if let Type::Reference(reference) = &*argument.ty {
-        if ast::context_state(&reference.elem).is_some() {
-            let owned = valid::shown(&reference.elem);
-            let reason = format!("take the context by value, it is cheap: `{owned}`");
-            errors.at(&argument.ty, reason);
-            return true;
-        }
+    if let Some(context) = ast::borrowed_context(&argument.ty) {
+        let owned = valid::shown(context);
+        errors.at(&argument.ty, format!("take the context by value, it is cheap: `{owned}`"));
+        return true;
     }
     match &*argument.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {

@@ -113,11 +113,7 @@ fn signature(sig: &Signature, errors: &mut Errors) -> Option<Type> {
     if !sig.generics.params.is_empty() {
         errors.at(&sig.generics, "`run` has no parameters of its own: remove them");
     }
-    if let ReturnType::Type(_, ty) = &sig.output {
-        if let Some(unfit @ valid::Unfit::ImplTrait(_)) = valid::unfit(ty) {
-            unfit.report(errors);
-        }
-    }
+    valid::returned(&sig.output, errors);
     match sig.receiver() {
         Some(receiver) if !matches!(receiver.kind, ReceiverKind::Value) => {
             errors.at(receiver, "`run` consumes the job: write `self`");
@@ -128,21 +124,17 @@ fn signature(sig: &Signature, errors: &mut Errors) -> Option<Type> {
     let mut context = None;
     for input in &sig.inputs {
         let FnArg::Typed(argument) = input else { continue };
-        if ast::context_state(&argument.ty).is_none() {
-            match &*argument.ty {
-                Type::Reference(by) if ast::context_state(&by.elem).is_some() => {
-                    let owned = valid::shown(&by.elem);
-                    let reason = format!("take the context by value, it is cheap: `{owned}`");
-                    errors.at(&argument.ty, reason);
-                }
-                _ => errors.at(
-                    argument,
-                    "`run` takes `self` and a `Context`: what the job needs are its fields, what \
-                     all jobs share is the context's state",
-                ),
+        if ast::context_state(&argument.ty).is_some() {
+            if context.replace((*argument.ty).clone()).is_some() {
+                errors.at(argument, "one context is enough: remove this argument");
             }
-        } else if context.replace((*argument.ty).clone()).is_some() {
-            errors.at(argument, "one context is enough: remove this argument");
+        } else if let Some(borrowed) = ast::borrowed_context(&argument.ty) {
+            let owned = valid::shown(borrowed);
+            errors.at(&argument.ty, format!("take the context by value, it is cheap: `{owned}`"));
+        } else {
+            let reason = "`run` takes `self` and a `Context`: what the job needs are its fields, \
+                          what all jobs share is the context's state";
+            errors.at(argument, reason);
         }
     }
     context

@@ -112,3 +112,34 @@ pub(crate) fn returns_nothing(output: &ReturnType) -> bool {
         ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()),
     }
 }
+
+/// Types that are certainly no `Result`. Others may be aliases of one; the compiler knows.
+const PLAIN: [&str; 23] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize", "String", "Option", "Vec", "Box", "HashMap", "BTreeMap", "PathBuf",
+];
+
+/// Checks what a job returns, as far as it can be told from what is written.
+pub(crate) fn returned(output: &ReturnType, errors: &mut Errors) {
+    let ReturnType::Type(_, ty) = output else { return };
+    let plain = match &**ty {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) => true,
+        _ => false,
+    };
+    if let Some(unfit) = unfit(ty) {
+        unfit.report(errors);
+    } else if plain {
+        let shown = shown(ty);
+        let reason = format!(
+            "a job returns a `Result` or nothing: write `Result<{shown}, E>`, where `E` is your \
+             error or `std::convert::Infallible`"
+        );
+        errors.at(ty, reason);
+    }
+}
