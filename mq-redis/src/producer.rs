@@ -1,0 +1,219 @@
+//! Enqueueing: callers share requests, and no job is stored twice or lost in silence.
+//!
+//! One task takes everything that has been asked for while the last request was under way and
+//! sends it as one request. That is the batching: a lone caller waits for one round trip and
+//! nothing else, a thousand callers share one.
+//!
+//! Requests are numbered and strictly one at a time, and the store remembers the last number that
+//! it has applied. When an answer is lost, the old connection is ended on the server, so that the
+//! request cannot be applied later, and `enqueue.lua` is asked with the same number, which either
+//! finds it applied or applies it. Only then comes the next request.
+
+mod aggregator;
+mod batch;
+mod fresh;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mq_core::clock;
+use mq_core::engine::{BATCH_MAX, EngineError, EngineErrorKind, EnqueueReply, NewJob};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
+
+use self::aggregator::Aggregator;
+use crate::keys::Keys;
+use crate::link::Link;
+use crate::time::Time;
+
+/// The entrance for new jobs.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    link: Link,
+    keys: Keys,
+    time: Time,
+    aggregator: Mutex<Option<mpsc::UnboundedSender<Ticket>>>,
+}
+
+type Answer = Result<Vec<EnqueueReply>, EngineError>;
+
+/// The jobs of one caller.
+#[derive(Debug)]
+struct Call {
+    stage: AtomicU8,
+    jobs: Mutex<Vec<NewJob>>,
+}
+
+/// A call in the hands of the aggregator. The sender is not part of the call, so that the caller
+/// learns of it when the aggregator is dropped together with its runtime.
+#[derive(Debug)]
+struct Ticket {
+    call: Arc<Call>,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// Nothing of the call has been sent.
+const WAITING: u8 = 0;
+/// It is in a request.
+const SENT: u8 = 1;
+/// The caller is gone, and nothing had been sent.
+const WITHDRAWN: u8 = 2;
+/// The caller is gone, and its jobs may or may not be stored.
+const ABANDONED: u8 = 3;
+
+impl Producer {
+    /// A producer; it starts to work when it is first used.
+    pub(crate) fn new(link: Link, keys: Keys, time: Time) -> Self {
+        Self { link, keys, time, aggregator: Mutex::new(None) }
+    }
+
+    /// Stores jobs; see [`Engine::enqueue`](mq_core::engine::Engine::enqueue).
+    ///
+    /// Dropping the future takes the jobs back if they have not been sent yet.
+    pub(crate) async fn enqueue(
+        &self,
+        jobs: Vec<NewJob>,
+        patience: Duration,
+    ) -> Result<Vec<EnqueueReply>, EngineError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        if jobs.len() > BATCH_MAX {
+            let message = format!(
+                "{} jobs in one request: at most {BATCH_MAX} are allowed, split them",
+                jobs.len()
+            );
+            return Err(EngineError::new(EngineErrorKind::Invalid, message));
+        }
+        let deadline = clock::now().checked_add(patience);
+        let call = Arc::new(Call::new(jobs));
+        let mut guard = Guard(&call, false);
+        let mut answer = self.hand_over(&call);
+        loop {
+            let outcome = match deadline {
+                Some(at) => timeout_at(at.into(), &mut answer).await,
+                None => Ok((&mut answer).await),
+            };
+            match outcome {
+                Ok(Ok(result)) => {
+                    guard.1 = true;
+                    return result;
+                }
+                // The runtime that the aggregator lived on has ended.
+                Ok(Err(_)) if call.stage.load(Ordering::Acquire) == WAITING => {
+                    answer = self.hand_over(&call);
+                }
+                Ok(Err(_)) => return Err(unknown(patience)),
+                Err(_) => {
+                    guard.1 = true;
+                    return Err(match call.give_up() {
+                        WAITING => unavailable(&self.link, patience),
+                        _ => unknown(patience),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Gives a call to the aggregator; starts one on this runtime if there is none or its runtime
+    /// has ended.
+    fn hand_over(&self, call: &Arc<Call>) -> oneshot::Receiver<Answer> {
+        let (reply, answer) = oneshot::channel();
+        let mut ticket = Ticket { call: call.clone(), reply };
+        let mut slot = self.aggregator.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &*slot {
+            match sender.send(ticket) {
+                Ok(()) => return answer,
+                Err(returned) => ticket = returned.0,
+            }
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let aggregator =
+            Aggregator::new(self.link.clone(), self.keys.clone(), self.time.clone(), receiver);
+        tokio::spawn(aggregator.run());
+        // Cannot fail: the receiver is in the task that was just started.
+        let _ = sender.send(ticket);
+        *slot = Some(sender);
+        answer
+    }
+}
+
+impl Call {
+    fn new(jobs: Vec<NewJob>) -> Self {
+        Self { stage: AtomicU8::new(WAITING), jobs: Mutex::new(jobs) }
+    }
+
+    /// The caller leaves. Returns the stage it was in.
+    fn give_up(&self) -> u8 {
+        let left =
+            self.stage.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire);
+        match left {
+            Ok(_) => {
+                // Not left to the queue: in an outage that would be all that is ever enqueued.
+                drop(self.take_jobs());
+                WAITING
+            }
+            Err(stage) => {
+                let _ = self.stage.compare_exchange(
+                    SENT,
+                    ABANDONED,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                );
+                stage
+            }
+        }
+    }
+
+    /// The jobs, for sending; none if the caller has gone.
+    fn begin(&self) -> Option<Vec<NewJob>> {
+        let begun = self.stage.compare_exchange(WAITING, SENT, Ordering::AcqRel, Ordering::Acquire);
+        begun.is_ok().then(|| self.take_jobs())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == WAITING
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == ABANDONED
+    }
+
+    fn take_jobs(&self) -> Vec<NewJob> {
+        std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks at the jobs while they wait.
+    fn with_jobs<T>(&self, look: impl FnOnce(&[NewJob]) -> T) -> T {
+        look(&self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Takes a call back when its caller drops the future.
+struct Guard<'a>(&'a Call, bool);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.give_up();
+        }
+    }
+}
+
+fn unavailable(link: &Link, patience: Duration) -> EngineError {
+    let message = format!(
+        "the jobs were not stored: {} was not reached or was busy with other jobs for \
+         {patience:.1?}; check that the server runs, or allow more time",
+        link.settings()
+    );
+    EngineError::new(EngineErrorKind::Unavailable, message)
+}
+
+fn unknown(patience: Duration) -> EngineError {
+    let message = format!(
+        "the jobs were sent, and no answer came within {patience:.1?}: they may or may not be \
+         stored; enqueueing the same jobs again is safe"
+    );
+    EngineError::new(EngineErrorKind::Unknown, message)
+}

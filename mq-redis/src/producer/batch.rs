@@ -1,0 +1,378 @@
+//! One numbered request: jobs of several callers, grouped by queue.
+
+use std::collections::HashMap;
+
+use mq_core::engine::{EngineError, EngineErrorKind, EnqueueReply, NewJob, Schedule};
+use mq_core::{JobId, Priority, QueueName};
+use redis::{Cmd, Pipeline, Value};
+
+use super::{Answer, Ticket};
+use crate::keys::Keys;
+use crate::link::{Fault, refusal};
+use crate::script;
+use crate::time::Now;
+
+/// How long the store remembers the number of a producer's last request. A request is resolved or
+/// given up long before.
+const NUMBER_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How a request goes to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// One transaction of variadic commands per queue: a quarter of the script's cost, and only
+    /// for jobs that are surely new.
+    Plain,
+    /// `enqueue.lua`, which looks before it writes.
+    Script,
+}
+
+/// Jobs that go to the store as one request.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) number: u64,
+    callers: Vec<Caller>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    ticket: Ticket,
+    jobs: Vec<NewJob>,
+    replies: Vec<Option<EnqueueReply>>,
+    error: Option<EngineError>,
+    /// Told that nobody knows; see [`Batch::live`].
+    is_gone: bool,
+}
+
+/// The jobs of one queue.
+#[derive(Debug)]
+struct Group {
+    queue: QueueName,
+    /// Caller and job.
+    members: Vec<(usize, usize)>,
+    /// How many replies belong to it.
+    commands: usize,
+    is_settled: bool,
+}
+
+/// What the replies left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    Nothing,
+    /// The server has forgotten the script.
+    Scripts,
+    /// Some groups were refused for a passing reason, or for one that does not say what became of
+    /// an earlier copy.
+    Later,
+}
+
+impl Batch {
+    pub(super) fn new(number: u64, calls: Vec<(Ticket, Vec<NewJob>)>) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut places: HashMap<QueueName, usize> = HashMap::new();
+        for (caller, (_, jobs)) in calls.iter().enumerate() {
+            for (job, new) in jobs.iter().enumerate() {
+                let place = *places.entry(new.queue.clone()).or_insert_with(|| {
+                    let queue = new.queue.clone();
+                    groups.push(Group {
+                        queue,
+                        members: Vec::new(),
+                        commands: 0,
+                        is_settled: false,
+                    });
+                    groups.len() - 1
+                });
+                groups[place].members.push((caller, job));
+            }
+        }
+        let callers = calls
+            .into_iter()
+            .map(|(ticket, jobs)| {
+                let replies = vec![None; jobs.len()];
+                Caller { ticket, jobs, replies, error: None, is_gone: false }
+            })
+            .collect();
+        Self { number, callers, groups }
+    }
+
+    /// How many callers share it.
+    pub(super) fn callers(&self) -> usize {
+        self.callers.len()
+    }
+
+    pub(super) fn queues(&self) -> impl Iterator<Item = &QueueName> {
+        self.groups.iter().map(|group| &group.queue)
+    }
+
+    /// The commands for all groups that are not settled.
+    pub(super) fn write(
+        &mut self,
+        mode: Mode,
+        pipeline: &mut Pipeline,
+        keys: &Keys,
+        producer: &str,
+        now: &Now,
+    ) {
+        for at in 0..self.groups.len() {
+            let group = &self.groups[at];
+            if group.is_settled {
+                continue;
+            }
+            let before = pipeline.len();
+            match mode {
+                Mode::Plain => self.write_plain(pipeline, group, keys, producer, now),
+                Mode::Script => {
+                    pipeline.add_command(self.script_call(group, keys, producer, now));
+                }
+            }
+            self.groups[at].commands = pipeline.len() - before;
+        }
+    }
+
+    fn write_plain(
+        &self,
+        pipeline: &mut Pipeline,
+        group: &Group,
+        keys: &Keys,
+        producer: &str,
+        now: &Now,
+    ) {
+        let queue = keys.queue(&group.queue);
+        let jobs = || group.members.iter().map(|at| &self.callers[at.0].jobs[at.1]);
+        let bytes: usize = jobs().map(|job| job.record.len() + 48).sum();
+        let mut records = Cmd::with_capacity(group.members.len() * 2 + 2, bytes + 64);
+        records.arg("HSET").arg(queue.jobs());
+        let mut levels = redis::cmd("HSET");
+        levels.arg(queue.levels());
+        let mut has_levels = false;
+        for job in jobs() {
+            let id = job.id.to_text();
+            records.arg(&id[..]).arg(&job.record);
+            if job.priority != Priority::Normal {
+                levels.arg(&id[..]).arg(job.priority.level());
+                has_levels = true;
+            }
+        }
+        pipeline.cmd("MULTI").add_command(records);
+        for priority in Priority::ALL {
+            let mut ids = jobs().filter(|job| job.priority == priority).peekable();
+            if ids.peek().is_some() {
+                let mut push = redis::cmd("RPUSH");
+                push.arg(queue.ready(priority.level()));
+                for job in ids {
+                    push.arg(&job.id.to_text()[..]);
+                }
+                pipeline.add_command(push);
+            }
+        }
+        if has_levels {
+            pipeline.add_command(levels);
+        }
+        let count = group.members.len();
+        let minute = format!("{}:e", now.guess_ms / 60_000);
+        pipeline.cmd("ZADD").arg(queue.wake()).arg(0).arg("0");
+        pipeline.cmd("HINCRBY").arg(queue.stats()).arg("enqueued").arg(count);
+        pipeline.cmd("HINCRBY").arg(queue.rates()).arg(minute).arg(count);
+        pipeline.cmd("SET").arg(queue.producer(producer)).arg(self.number);
+        pipeline.arg("PX").arg(NUMBER_KEPT_MS);
+        pipeline.cmd("EXEC");
+    }
+
+    fn script_call(&self, group: &Group, keys: &Keys, producer: &str, now: &Now) -> Cmd {
+        let queue = keys.queue(&group.queue);
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(script::ENQUEUE.sha()).arg(12);
+        cmd.arg(queue.jobs()).arg(queue.ready(0)).arg(queue.ready(1)).arg(queue.ready(2));
+        cmd.arg(queue.scheduled()).arg(queue.levels());
+        cmd.arg(queue.keys()).arg(queue.keys_expiry());
+        cmd.arg(queue.wake()).arg(queue.stats()).arg(queue.rates());
+        cmd.arg(queue.producer(producer));
+        cmd.arg(&now.arg).arg(self.number).arg(self.live(group).count());
+        for (caller, job) in self.live(group) {
+            let job = &self.callers[caller].jobs[job];
+            let (when, ms) = match job.schedule {
+                Schedule::After(delay) => ("after", delay.as_millis() as u64),
+                Schedule::At(ms) => ("at", ms),
+                _ => ("now", 0),
+            };
+            cmd.arg(&job.id.to_text()[..]).arg(job.priority.level()).arg(when).arg(ms);
+            cmd.arg(job.idempotency_key.as_deref().unwrap_or("")).arg(&job.record);
+        }
+        cmd
+    }
+
+    /// The members whose callers have not gone: a job that is found missing after its caller was
+    /// told that nobody knows must not turn up later.
+    fn live(&self, group: &Group) -> impl Iterator<Item = (usize, usize)> {
+        let wanted = |at: &&(usize, usize)| !self.callers[at.0].is_gone;
+        group.members.iter().filter(wanted).copied()
+    }
+
+    /// Notes which callers have gone; call it before a request is sent again.
+    pub(super) fn forget_abandoned(&mut self) {
+        for caller in &mut self.callers {
+            caller.is_gone = caller.ticket.call.is_abandoned();
+        }
+    }
+
+    /// Takes the replies to what [`write`](Self::write) wrote. `is_last_copy` says that no earlier
+    /// copy of the request can be applied any more, so that a refusal is the final word.
+    pub(super) fn settle(&mut self, mode: Mode, values: &[Value], is_last_copy: bool) -> Rest {
+        let mut rest = Rest::Nothing;
+        let mut values = values;
+        for at in 0..self.groups.len() {
+            if self.groups[at].is_settled {
+                continue;
+            }
+            let len = self.groups[at].commands.min(values.len());
+            let (own, others) = values.split_at(len);
+            values = others;
+            let open = match mode {
+                Mode::Plain => self.settle_plain(at, own),
+                Mode::Script => self.settle_script(at, own, is_last_copy),
+            };
+            self.groups[at].is_settled = open == Rest::Nothing;
+            if open != Rest::Nothing && rest != Rest::Scripts {
+                rest = open;
+            }
+        }
+        rest
+    }
+
+    fn settle_plain(&mut self, at: usize, values: &[Value]) -> Rest {
+        match plain_outcome(values) {
+            Outcome::Applied => {
+                self.fill(at, |job| EnqueueReply { id: job.id, duplicate: false });
+                Rest::Nothing
+            }
+            Outcome::Later => Rest::Later,
+            Outcome::Refused(error) => {
+                self.refuse(at, &error);
+                Rest::Nothing
+            }
+        }
+    }
+
+    fn settle_script(&mut self, at: usize, values: &[Value], is_last_copy: bool) -> Rest {
+        match values.first() {
+            Some(Value::Array(replies)) => self.fill_from(at, replies),
+            Some(Value::ServerError(error)) => match Fault::of(error) {
+                Fault::NoScript => Rest::Scripts,
+                Fault::Passing => Rest::Later,
+                // Somebody else's rule may change; an earlier copy may have been applied.
+                _ if !is_last_copy => Rest::Later,
+                _ => {
+                    self.refuse(at, &refusal(error));
+                    Rest::Nothing
+                }
+            },
+            _ => {
+                self.refuse(at, &garbled());
+                Rest::Nothing
+            }
+        }
+    }
+
+    fn fill_from(&mut self, at: usize, replies: &[Value]) -> Rest {
+        let live: Vec<_> = self.live(&self.groups[at]).collect();
+        if live.len() != replies.len() {
+            self.refuse(at, &garbled());
+            return Rest::Nothing;
+        }
+        for ((caller, job), reply) in live.into_iter().zip(replies) {
+            let own = self.callers[caller].jobs[job].id;
+            let reply = match reply {
+                Value::Int(1) => Some(EnqueueReply { id: own, duplicate: false }),
+                Value::Int(0) => Some(EnqueueReply { id: own, duplicate: true }),
+                Value::BulkString(id) => {
+                    JobId::parse(id).ok().map(|id| EnqueueReply { id, duplicate: true })
+                }
+                _ => None,
+            };
+            let caller = &mut self.callers[caller];
+            match reply {
+                Some(reply) => caller.replies[job] = Some(reply),
+                None => caller.error = Some(garbled()),
+            }
+        }
+        Rest::Nothing
+    }
+
+    fn fill(&mut self, at: usize, reply: impl Fn(&NewJob) -> EnqueueReply) {
+        for &(caller, job) in &self.groups[at].members {
+            let caller = &mut self.callers[caller];
+            caller.replies[job] = Some(reply(&caller.jobs[job]));
+        }
+    }
+
+    fn refuse(&mut self, at: usize, error: &EngineError) {
+        for &(caller, _) in &self.groups[at].members {
+            self.callers[caller].error.get_or_insert_with(|| copy_of(error));
+        }
+    }
+
+    /// Tells every caller what became of its jobs.
+    pub(super) fn answer(self) {
+        for caller in self.callers {
+            let _ = caller.ticket.reply.send(outcome(caller.replies, caller.error));
+        }
+    }
+
+    /// Tells every caller the same.
+    pub(super) fn answer_all(self, error: &EngineError) {
+        for caller in self.callers {
+            let _ = caller.ticket.reply.send(Err(copy_of(error)));
+        }
+    }
+}
+
+/// What a caller hears: an error means that none of its jobs is stored, or that nobody knows.
+fn outcome(replies: Vec<Option<EnqueueReply>>, error: Option<EngineError>) -> Answer {
+    let Some(error) = error else {
+        return replies.into_iter().map(|reply| reply.ok_or_else(garbled)).collect();
+    };
+    if replies.iter().any(Option::is_some) {
+        let message = format!(
+            "the jobs of some queues were stored and those of others were not ({error}); \
+             enqueueing the same jobs again is safe"
+        );
+        return Err(EngineError::new(EngineErrorKind::Unknown, message));
+    }
+    Err(error)
+}
+
+/// What became of a transaction.
+enum Outcome {
+    Applied,
+    Later,
+    Refused(EngineError),
+}
+
+fn plain_outcome(values: &[Value]) -> Outcome {
+    // The reason comes before the EXECABORT that it leads to.
+    let inside = match values.last() {
+        Some(Value::Array(results)) => &results[..],
+        _ => &[],
+    };
+    let first = values.iter().chain(inside).find_map(|value| match value {
+        Value::ServerError(error) => Some(error),
+        _ => None,
+    });
+    match (first, values.last()) {
+        (Some(error), _) if Fault::of(error) == Fault::Passing => Outcome::Later,
+        (Some(error), _) => Outcome::Refused(refusal(error)),
+        (None, Some(Value::Array(_))) => Outcome::Applied,
+        (None, _) => Outcome::Refused(garbled()),
+    }
+}
+
+fn garbled() -> EngineError {
+    let message = "redis gave an answer that makes no sense: is it really Redis 7.0, Valkey 7.2 or \
+                   newer?";
+    EngineError::new(EngineErrorKind::Damaged, message)
+}
+
+fn copy_of(error: &EngineError) -> EngineError {
+    EngineError::new(error.kind(), error.to_string())
+}
