@@ -21,6 +21,10 @@
 
 pub use mq_core::*;
 pub use mq_macros::{Job, handler, job};
+pub use mq_worker::{
+    BuildError, BuildProblem, Report, RunError, Shutdown, Worker, WorkerBuilder, WorkerHandle,
+    shutdown_signal,
+};
 
 // Named so that it is linked: the engine is found through what it registers.
 #[cfg(feature = "redis")]
@@ -39,6 +43,7 @@ pub mod prelude {
         Client, Context, Handler, Job, JobRequest, Middleware, Next, Outcome, Priority, Verdict,
     };
     pub use mq_macros::Job;
+    pub use mq_worker::Worker;
 }
 
 /// What generated code may touch.
