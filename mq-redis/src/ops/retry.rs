@@ -1,0 +1,37 @@
+//! Runs jobs again.
+
+use std::time::Duration;
+
+use mq_core::engine::{Act, EngineError};
+use mq_core::{History, JobId, QueueName};
+
+use super::verb::{self, Seen, Verb};
+use crate::engine::RedisEngine;
+use crate::script;
+
+/// Longest delay, in ms: keeps times within what a sorted set's scores hold exactly.
+const DELAY_MS_MAX: u64 = 1 << 50;
+
+/// See [`Engine::retry`](mq_core::engine::Engine::retry).
+pub(crate) async fn retry(
+    engine: &RedisEngine,
+    queue: &QueueName,
+    ids: &[JobId],
+    spread: Option<Duration>,
+) -> Result<Vec<Act>, EngineError> {
+    let first = engine.now_arg();
+    let args = |seen: &Seen| args(seen, spread);
+    let verb = Verb { script: &script::RETRY, first, reads: true, args: &args };
+    verb::apply(engine, queue, ids, &verb).await
+}
+
+fn args(seen: &Seen, spread: Option<Duration>) -> Vec<Vec<u8>> {
+    let delay_ms = spread.map(|spread| {
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        spread_ms.saturating_mul(seen.index as u64 + 1).min(DELAY_MS_MAX).to_string()
+    });
+    let delay_ms = delay_ms.unwrap_or_default().into_bytes();
+    let revived = seen.history.as_deref().map(|read| History::decode(read).revived().encode());
+    let read = seen.history.clone().unwrap_or_default();
+    vec![seen.id.clone(), seen.key(), delay_ms, read, revived.unwrap_or_default()]
+}
