@@ -1,0 +1,16 @@
+-- Counts what became of jobs, in all and in this minute.
+local function count_ends(stats, rates, now, count)
+  local minute = string.format('%.0f:', math.floor(now / 60000))
+  local failed = count.retry + count.bury
+  local totals = {
+    {'done', count.done + count.retain, 'd'}, {'failed', failed, 'f'},
+    {'dead', count.bury}, {'cancelled', count.cancel},
+  }
+  for _, total in ipairs(totals) do
+    local name, by, letter = unpack(total)
+    if by > 0 then
+      redis.call('HINCRBY', stats, name, by)
+      if letter then redis.call('HINCRBY', rates, minute .. letter, by) end
+    end
+  end
+end

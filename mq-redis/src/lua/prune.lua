@@ -1,0 +1,54 @@
+-- prune: removes kept jobs, keys and figures whose time is up, and names the dead letters that are
+-- too many or too old.
+-- Guarantee: bounded; a job that has been made to run again is not touched. The dead letters are
+-- left to `prune_dead`: their keys are in their records, which are not read here.
+-- KEYS[1] jobs
+-- KEYS[2] history
+-- KEYS[3] levels
+-- KEYS[4] done
+-- KEYS[5] cancelled
+-- KEYS[6] dead
+-- KEYS[7] keys
+-- KEYS[8] keys:expiry
+-- KEYS[9] rates
+-- KEYS[10] moved
+-- ARGV[1] now  test clock, or '' for the server's
+-- ARGV[2] batch  at most so many of each sort, at most 1000
+-- ARGV[3] dead_count  to be kept
+-- ARGV[4] dead_age_ms  beyond which they go
+-- Returns {now, how many entries were removed, 1 if some sort reached the batch, else 0, ids of dead
+-- letters to be removed}.
+
+local now, batch = now_ms(ARGV[1]), tonumber(ARGV[2])
+local removed, more = 0, 0
+touch('HLEN', {KEYS[1], KEYS[2], KEYS[3], KEYS[7]})
+
+local function take(set, until_ms)
+  local members = redis.call('ZRANGE', set, '-inf', until_ms, 'BYSCORE', 'LIMIT', 0, batch)
+  bulk('ZREM', set, members)
+  removed = removed + #members
+  if #members == batch then more = 1 end
+  return members
+end
+
+for _, set in ipairs({KEYS[4], KEYS[5]}) do
+  local ids = take(set, now)
+  for _, hash in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do bulk('HDEL', hash, ids) end
+end
+bulk('HDEL', KEYS[7], take(KEYS[8], now))
+take(KEYS[10], now - 86400000)
+
+local old = {}
+for _, field in ipairs(redis.call('HKEYS', KEYS[9])) do
+  local minute = tonumber(field:match('^%d+'))
+  if minute and minute < now / 60000 - 60 then old[#old + 1] = field end
+end
+bulk('HDEL', KEYS[9], old)
+
+-- The oldest come first, so those beyond the count are at the front, and so are those too old.
+local beyond = redis.call('ZCARD', KEYS[6]) - ARGV[3]
+local aged = redis.call('ZCOUNT', KEYS[6], '-inf', string.format('(%.0f', now - ARGV[4]))
+local doomed = math.min(math.max(beyond, aged, 0), batch)
+local dead = doomed > 0 and redis.call('ZRANGE', KEYS[6], 0, doomed - 1) or {}
+if doomed == batch then more = 1 end
+return {now, removed, more, dead}

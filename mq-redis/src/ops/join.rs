@@ -1,0 +1,55 @@
+//! Workers come and go.
+
+use std::time::Duration;
+
+use mq_core::engine::{About, EngineError, EngineErrorKind};
+use mq_core::{QueueName, WorkerId};
+
+use super::extend::{about_json, lease_arg};
+use crate::engine::RedisEngine;
+use crate::link::{Request, USUAL};
+use crate::{reply, script};
+
+/// See [`Engine::join`](mq_core::engine::Engine::join).
+pub(crate) async fn join(
+    engine: &RedisEngine,
+    queue: &QueueName,
+    worker: WorkerId,
+    lease: Duration,
+    about: &About,
+) -> Result<(), EngineError> {
+    let keys = engine.keys.queue(queue);
+    let mut listing = redis::cmd("SADD");
+    listing.arg(engine.keys.queues()).arg(queue.as_str());
+    let mut request = Request::new();
+    request.cmd(listing);
+    request.script(&script::JOIN, &[keys.workers(), keys.about()], &[
+        engine.now_arg(),
+        worker.to_text().to_vec(),
+        lease_arg(lease),
+        about_json(about)?,
+    ]);
+    let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
+    let listed = reply::checked(replies.next().unwrap_or_default());
+    reply::text(replies.next().unwrap_or_default())?;
+    match listed {
+        // At its memory limit the server lists no new queue, but workers must be able to start,
+        // or nothing would ever be freed. A queue that has jobs is listed already.
+        Err(error) if error.kind() != EngineErrorKind::Full => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// See [`Engine::leave`](mq_core::engine::Engine::leave).
+pub(crate) async fn leave(
+    engine: &RedisEngine,
+    queue: &QueueName,
+    worker: WorkerId,
+) -> Result<(), EngineError> {
+    let keys = engine.keys.queue(queue);
+    let worker = worker.to_text();
+    let mut request = Request::new();
+    let of_script = [keys.workers(), keys.about(), keys.claims(worker)];
+    request.script(&script::LEAVE, &of_script, &[worker]);
+    reply::text(reply::only(engine.link.run(&request, USUAL).await?)?).map(drop)
+}

@@ -1,0 +1,91 @@
+//! The scripts that run inside the server: one file per operation, joined with the functions of
+//! `lua/lib` that it uses.
+
+use std::sync::OnceLock;
+
+/// A script and its name.
+#[derive(Debug)]
+pub(crate) struct Script {
+    /// The operation, as its file is called.
+    pub(crate) name: &'static str,
+    /// What the server gets.
+    pub(crate) source: &'static str,
+    sha: OnceLock<String>,
+}
+
+impl Script {
+    /// The name by which the server knows it.
+    pub(crate) fn sha(&self) -> &str {
+        self.sha.get_or_init(|| redis::Script::new(self.source).get_hash().to_owned())
+    }
+}
+
+/// Declares scripts: `CONSTANT = "operation", flags, [functions]`. The functions come in the order
+/// given; one that calls another comes after it.
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $flags:literal, [$($lib:literal),*];)+) => {
+        $($(#[$doc])*
+        pub(crate) static $constant: Script = Script {
+            name: $name,
+            source: concat!(
+                "#!lua", $flags, "\n",
+                $(include_str!(concat!("lua/lib/", $lib, ".lua")),)*
+                include_str!(concat!("lua/", $name, ".lua")),
+            ),
+            sha: OnceLock::new(),
+        };)+
+
+        /// All scripts.
+        pub(crate) static ALL: &[&Script] = &[$(&$constant),+];
+    };
+}
+
+// `allow-oom` for all that makes room or must go on at the memory limit; not for what fills it.
+scripts! {
+    CLAIM = "claim", " flags=allow-oom",
+        ["now_ms", "split_ids", "ready_lengths", "promote_due", "next_due"];
+    FINISH = "finish", " flags=allow-oom",
+        ["now_ms", "bulk", "touch", "append", "split_ids", "open_receipts", "cut",
+         "close_receipts", "forget_later", "count_ends"];
+    EXTEND = "extend", " flags=allow-oom", ["now_ms"];
+    JOIN = "join", " flags=allow-oom", ["now_ms"];
+    LEAVE = "leave", " flags=allow-oom", [];
+    REAP = "reap", " flags=allow-oom", ["now_ms", "ready_lengths"];
+    REAP_TAKE = "reap_take", " flags=allow-oom", [];
+    PROMOTE = "promote", " flags=allow-oom",
+        ["now_ms", "ready_lengths", "promote_due", "next_due"];
+    PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "touch"];
+    PRUNE_DEAD = "prune_dead", " flags=allow-oom",
+        ["now_ms", "touch", "erase", "expire_key"];
+
+    ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms"];
+
+    LOCATE = "locate", " flags=allow-oom",
+        ["job_keys", "registered", "receipts", "holders", "standing"];
+    STATS = "stats", " flags=allow-oom", ["now_ms", "registered", "receipts"];
+    PAUSE = "pause", " flags=allow-oom", ["now_ms"];
+    RESUME = "resume", " flags=allow-oom", [];
+    RETRY = "retry", " flags=allow-oom",
+        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "take_out", "make_ready", "revive_key", "same_history"];
+    RUN_NOW = "run_now", " flags=allow-oom",
+        ["job_keys", "registered", "receipts", "holders", "standing", "level_of", "take_out",
+         "make_ready"];
+    DELETE = "delete", " flags=allow-oom",
+        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "take_out", "erase", "expire_key"];
+    CANCEL = "cancel", " flags=allow-oom",
+        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "take_out", "erase", "expire_key", "same_history"];
+    TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
+        ["job_keys", "registered", "receipts", "holders", "standing", "level_of", "take_out"];
+    TRANSFER_PUT = "transfer_put", " flags=allow-oom",
+        ["now_ms", "level_of", "make_ready", "revive_key"];
+    TRANSFER_DROP = "transfer_drop", " flags=allow-oom", ["now_ms", "erase", "expire_key"];
+    AUDIT = "audit", " flags=allow-oom",
+        ["job_keys", "registered", "receipts", "cut_receipt", "leave_place", "places", "level_of",
+         "make_ready", "erase"];
+    AUDIT_CLAIMS = "audit_claims", " flags=allow-oom", ["receipts"];
+    AUDIT_KEYS = "audit_keys", " flags=allow-oom", [];
+    AUDIT_FIELDS = "audit_fields", " flags=allow-oom", [];
+}
