@@ -44,7 +44,7 @@ local ready = { {}, {}, {} }
 for job = 1, count do
   local id, level = ARGV[job*6-2], tonumber(ARGV[job*6-1])
   local key = ARGV[job*6+2]
-  local holder = key ~= '' and key_holder(KEYS[7], KEYS[8], key, now)
+  local holder = key ~= '' and key_holder(KEYS[1], KEYS[7], KEYS[8], key, now)
   if holder and holder ~= id then
     replies[job] = holder
   elseif applied then

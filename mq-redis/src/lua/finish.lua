@@ -72,8 +72,7 @@ local function move(number, id, action, at_ms, history, level, key)
     append(erased, id)
   end
   if stays and history ~= '' then append(histories, id, history) end
-  -- A job that goes on keeps a request to cancel it: its next worker is told.
-  if not lives then append(over, id) end
+  append(over, id)
   -- A dead letter still exists, so its key holds; one that is kept keeps it to its end.
   if key ~= '' and not lives and action ~= 'bury' then
     append(keyed, key, id, math.max(now + 86400000, tonumber(at_ms) or 0))

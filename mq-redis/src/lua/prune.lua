@@ -35,7 +35,15 @@ for _, set in ipairs({KEYS[4], KEYS[5]}) do
   local ids = take(set, now)
   for _, hash in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do bulk('HDEL', hash, ids) end
 end
-bulk('HDEL', KEYS[7], take(KEYS[8], now))
+for _, key in ipairs(take(KEYS[8], now)) do
+  local id = redis.call('HGET', KEYS[7], key)
+  -- A job that is still to be removed holds its key; it is looked at again in an hour.
+  if id and redis.call('HEXISTS', KEYS[1], id) == 1 then
+    redis.call('ZADD', KEYS[8], now + 3600000, key)
+  else
+    redis.call('HDEL', KEYS[7], key)
+  end
+end
 take(KEYS[10], now - 86400000)
 
 local old = {}

@@ -37,13 +37,13 @@ local function take_over(claims, worker)
     if left <= 0 then return end
     local ids = redis.call('HGET', claims, of)
     local part = ids:sub(1, 22 * left)
-    if part == ids then
-      redis.call('HDEL', claims, of)
-    else
-      redis.call('HSET', claims, of, ids:sub(#part + 1))
-    end
     taken[#taken + 1] = part
     left = left - math.ceil(#part / 22)
+    if part ~= ids then
+      redis.call('HSET', claims, of, ids:sub(#part + 1))
+      return
+    end
+    redis.call('HDEL', claims, of)
   end
   redis.call('DEL', claims)
   redis.call('ZREM', KEYS[1], worker)
