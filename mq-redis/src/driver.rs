@@ -31,7 +31,7 @@ fn connect(url: String) -> Connecting {
 ///
 /// # Errors
 /// See [`ConnectError`].
-pub async fn open(url: &str) -> Result<RedisEngine, ConnectError> {
+pub(crate) async fn open(url: &str) -> Result<RedisEngine, ConnectError> {
     let settings = Settings::parse(url).map_err(|error| ConnectError::Url(error.to_string()))?;
     let link = Link::new(Arc::new(settings), "work");
     let report = checks::look(&link, PATIENCE).await?;

@@ -49,8 +49,15 @@ pub(crate) struct Settings {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Address {
-    Tcp { host: String, port: u16 },
-    Tls { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "made with the feature only"))]
+    Tls {
+        host: String,
+        port: u16,
+    },
     Unix(PathBuf),
 }
 

@@ -46,11 +46,6 @@ impl Request {
         self
     }
 
-    /// How many commands it has, which is how many values the reply has.
-    pub(crate) fn len(&self) -> usize {
-        self.pipeline.len()
-    }
-
     /// Whether there is nothing to send.
     pub(crate) fn is_empty(&self) -> bool {
         self.pipeline.is_empty()

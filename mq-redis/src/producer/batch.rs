@@ -318,13 +318,6 @@ impl Batch {
             let _ = caller.ticket.reply.send(outcome(caller.replies, caller.error));
         }
     }
-
-    /// Tells every caller the same.
-    pub(super) fn answer_all(self, error: &EngineError) {
-        for caller in self.callers {
-            let _ = caller.ticket.reply.send(Err(copy_of(error)));
-        }
-    }
 }
 
 /// What a caller hears: an error means that none of its jobs is stored, or that nobody knows.

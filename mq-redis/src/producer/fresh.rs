@@ -101,7 +101,7 @@ mod tests {
         let sent = Sent::default();
         let new = job(JobId::new());
         let now_ms = clock::wall_ms();
-        assert!(sent.lacks(&[new.clone()], now_ms));
+        assert!(sent.lacks(std::slice::from_ref(&new), now_ms));
         assert!(!sent.lacks(&[new.clone(), new.clone()], now_ms));
         assert!(!sent.lacks(&[new], now_ms + 2 * AGE_MAX_MS));
     }
