@@ -67,18 +67,19 @@ scripts! {
     RESUME = "resume", " flags=allow-oom", [];
     RETRY = "retry", " flags=allow-oom",
         ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "take_out", "make_ready", "revive_key", "same_history"];
+         "near_end", "take_out", "make_ready", "revive_key", "same_history"];
     RUN_NOW = "run_now", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "holders", "standing", "level_of", "take_out",
-         "make_ready"];
+        ["job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "near_end", "take_out", "make_ready"];
     DELETE = "delete", " flags=allow-oom",
         ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "take_out", "erase", "expire_key"];
+         "near_end", "take_out", "erase", "expire_key"];
     CANCEL = "cancel", " flags=allow-oom",
         ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "take_out", "erase", "expire_key", "same_history"];
+         "near_end", "take_out", "erase", "expire_key", "same_history"];
     TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "holders", "standing", "level_of", "take_out"];
+        ["job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "near_end", "take_out"];
     TRANSFER_PUT = "transfer_put", " flags=allow-oom",
         ["now_ms", "level_of", "make_ready", "revive_key"];
     TRANSFER_DROP = "transfer_drop", " flags=allow-oom", ["now_ms", "erase", "expire_key"];

@@ -266,7 +266,7 @@ async fn rank_after(
     let text = id.to_text();
     let mut score = command("ZSCORE", key);
     score.arg(&text[..]);
-    let mut rank = command(if latest_first { "ZREVRANK" } else { "ZRANK" }, key);
+    let mut rank = if latest_first { command("ZREVRANK", key) } else { command("ZRANK", key) };
     rank.arg(&text[..]);
     let mut before = command("ZCOUNT", key);
     if latest_first {

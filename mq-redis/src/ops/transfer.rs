@@ -14,7 +14,7 @@ use mq_core::{JobId, QueueName, WorkerId};
 use redis::Value;
 
 use super::answer::{ask, bytes, list, text};
-use super::verb::{self, Seen, Verb, command, key_of, unsettled, with_args};
+use super::verb::{self, Seen, Verb, command, key_of, unsettled, variadic_command};
 use crate::engine::RedisEngine;
 use crate::link::Request;
 use crate::script;
@@ -143,7 +143,7 @@ async fn read(
     let mut request = Request::new();
     // The notes first: while there is one, record and history do not change.
     for key in [keys.moving(), keys.jobs(), keys.history()] {
-        request.cmd(with_args("HMGET", &key, ids));
+        request.cmd(variadic_command("HMGET", &key, ids));
     }
     let mut values = ask(engine, &request).await?;
     let mut next = || list(values.next().unwrap_or_default()).map(bytes);
@@ -189,7 +189,7 @@ async fn put(engine: &RedisEngine, to: &QueueName, jobs: &[Moving]) -> Result<()
         args.push(key_of(Some(&job.record)));
     }
     let mut request = Request::new();
-    request.cmd(with_args("SADD", &engine.keys.queues(), &[to.as_str()]));
+    request.cmd(variadic_command("SADD", &engine.keys.queues(), &[to.as_str()]));
     request.script(&script::TRANSFER_PUT, &put_keys(engine, to), &args);
     for _ in 0..TRIES_MAX {
         let replies = ask(engine, &request).await?.nth(1).unwrap_or_default();

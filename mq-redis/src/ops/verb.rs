@@ -174,8 +174,8 @@ async fn look(
     let mut request = Request::new();
     request.cmd(workers_command(engine, queue)).cmd(redis::cmd("TIME"));
     if reads {
-        request.cmd(with_args("HMGET", &keys.jobs(), &texts));
-        request.cmd(with_args("HMGET", &keys.history(), &texts));
+        request.cmd(variadic_command("HMGET", &keys.jobs(), &texts));
+        request.cmd(variadic_command("HMGET", &keys.history(), &texts));
     }
     let mut values = ask(engine, &request).await?;
     let mut next = || list(values.next().unwrap_or_default());
@@ -280,7 +280,7 @@ pub(super) fn command(name: &str, key: &str) -> Cmd {
 }
 
 /// A command on a key with arguments.
-pub(super) fn with_args<A: AsRef<[u8]>>(name: &str, key: &str, args: &[A]) -> Cmd {
+pub(super) fn variadic_command<A: AsRef<[u8]>>(name: &str, key: &str, args: &[A]) -> Cmd {
     let mut cmd = command(name, key);
     for arg in args {
         cmd.arg(arg.as_ref());

@@ -5,7 +5,7 @@ use mq_core::{JobId, QueueName, WorkerId};
 
 use super::answer::{ask, bytes, list, pairs, parse_number};
 use super::stats::about_of;
-use super::verb::{command, with_args};
+use super::verb::{command, variadic_command};
 use crate::engine::RedisEngine;
 use crate::link::Request;
 
@@ -26,7 +26,7 @@ pub(crate) async fn workers(
     }
     let names: Vec<_> = leases.iter().map(|(worker, _)| worker).collect();
     let mut request = Request::new();
-    request.cmd(with_args("HMGET", &keys.about(), &names));
+    request.cmd(variadic_command("HMGET", &keys.about(), &names));
     for worker in &names {
         request.cmd(command("HGETALL", &keys.claims(worker)));
     }
