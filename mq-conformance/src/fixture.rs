@@ -39,11 +39,13 @@ where
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-    let ran = runtime.block_on(tokio::time::timeout(CASE_MAX, async {
+    let whole_case = async {
         let fixture = make().await;
         case(&fixture).await;
         inspect(&*fixture.engine()).await;
-    }));
+    };
+    // The timer must be made inside the runtime.
+    let ran = runtime.block_on(async { tokio::time::timeout(CASE_MAX, whole_case).await });
     assert!(ran.is_ok(), "the case took longer than {CASE_MAX:?}");
 }
 
