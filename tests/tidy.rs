@@ -2,6 +2,8 @@
 //! exists. Every rule is also tried on a small repository that breaks it: a check that cannot fail
 //! would be worse than none.
 
+#[path = "tidy/acl.rs"]
+mod acl;
 #[path = "tidy/bans.rs"]
 mod bans;
 #[path = "tidy/edges.rs"]
@@ -258,8 +260,9 @@ rule! { every_key_is_documented: keys::undocumented_keys,
 }
 
 rule! { documents_name_what_exists: lists::dead_links,
-    good: [("docs/a.md", "[b](../b.md#x) [c](https://c) [d](#d)"), ("b.md", "[docs](docs)")],
-    bad: [[("docs/a.md", "[b](b.md)"), ("b.md", "")]]
+    good: [("docs/a.md", "[b](../b.md#x) [c](https://c) [d](#d)"), ("b.md", "[docs](docs)"),
+        ("c.md", "`mq-a/src/b.rs` `mq-a/src/` `mq-a/src/<x>.rs` `c/d`"), ("mq-a/src/b.rs", "")],
+    bad: [[("docs/a.md", "[b](b.md)"), ("b.md", "")], [("docs/a.md", "`mq-a/src/c.rs`")]]
 }
 
 rule! { witnesses_exist: lists::missing_witnesses,
@@ -283,5 +286,20 @@ rule! { the_lifecycle_is_drawn: lists::undrawn_lifecycle,
         [LIFE, ("docs/lifecycle.md", "| ready | x |")],
         [LIFE],
         [("mq-core/src/lifecycle.rs", ""), ("docs/lifecycle.md", "")],
+    ]
+}
+
+const SENDS: (&str, &str) = (
+    "mq-redis/src/a.rs",
+    "fn a() { redis::cmd(\"GET\") }\n#[cfg(test)]\nmod tests { fn b() { cmd(\"FLUSHALL\") } }",
+);
+
+rule! { users_of_the_store_have_the_rights_they_need: acl::wrong_rights,
+    good: [SENDS, ("mq-redis/src/lua/a.lua", "redis.call('CLIENT', 'ID') -- redis.call('DEL')"),
+        ("docs/operate.md", "ACL SETUSER mq on +get +client|id\n +hello\n```\n+set")],
+    bad: [
+        [SENDS, ("docs/operate.md", "ACL SETUSER mq on")],
+        [SENDS, ("docs/operate.md", "ACL SETUSER mq on +get +set")],
+        [SENDS],
     ]
 }

@@ -84,14 +84,15 @@ pub(crate) fn unused_lua(repo: &Repo) -> Vec<Finding> {
     unused.map(|file| file.whole(format!("is not named in {SCRIPTS}"))).collect()
 }
 
-/// Links in documents that lead nowhere.
+/// Links and paths of sources in documents that lead nowhere.
 pub(crate) fn dead_links(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in repo.ending(".md") {
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for (index, line) in file.text.lines().enumerate() {
-            for target in link_targets(line) {
-                let path = joined(folder, target);
+            let links = link_targets(line).map(|target| (target, joined(folder, target)));
+            let sources = source_paths(line).map(|path| (path, joined("", path)));
+            for (target, path) in links.chain(sources) {
                 let is_folder = repo.files.iter().any(|f| f.path.starts_with(&format!("{path}/")));
                 if !repo.has(&path) && !is_folder && !is_unread(&path) {
                     findings.push(file.at(index + 1, format!("`{target}` does not exist")));
@@ -190,6 +191,14 @@ fn variants(code: &str, head: &str) -> Vec<String> {
     let names = body.lines().filter_map(|line| line.strip_prefix("    "));
     let names = names.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
     names.filter_map(|line| line.split([',', ' ', '{', '(']).next()).map(str::to_owned).collect()
+}
+
+/// Paths from the root to sources, between backticks; not those with a `<name>` in them.
+fn source_paths(line: &str) -> impl Iterator<Item = &str> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let spans =
+        code_spans(line).filter(move |span| span.contains('/') && span.chars().all(is_path));
+    spans.filter(|span| span.starts_with("mq-") || span.starts_with("tests/"))
 }
 
 /// What stands between backticks.

@@ -18,12 +18,13 @@ const NO_OPERATION: [(&str, &str); 4] = [
 ];
 
 /// Methods whose code or cases are at home elsewhere: (method, file that must speak of it, why).
-const ELSEWHERE: [(&str, &str, &str); 6] = [
+const ELSEWHERE: [(&str, &str, &str); 7] = [
     ("wait", "mq-redis/src/wait.rs", "blocks, so it has a connection and a file of its own"),
     ("get", "mq-redis/src/ops/locate.rs", "the verbs look a job up in the same way"),
     ("join", "mq-conformance/src/join_leave.rs", "a worker's coming is shown by its going"),
     ("leave", "mq-conformance/src/join_leave.rs", "as join"),
     ("resume", "mq-conformance/src/pause.rs", "a pause is shown by its end"),
+    ("queues", "mq-conformance/src/names.rs", "their names are what can go wrong with them"),
     ("workers", "mq-conformance/src/stats.rs", "workers are a part of a queue's figures"),
 ];
 

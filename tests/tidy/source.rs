@@ -34,6 +34,15 @@ pub(crate) fn product(text: &str) -> String {
     into_text(kept)
 }
 
+/// [`without_comments`] without what is compiled for tests only.
+pub(crate) fn product_with_texts(text: &str) -> String {
+    let mut kept = without_comments(text).into_bytes();
+    for (from, to) in test_regions(&code(text)) {
+        blank(&mut kept, from, to);
+    }
+    into_text(kept)
+}
+
 /// [`code`] of nothing but what is compiled for tests only.
 pub(crate) fn tests_only(text: &str) -> String {
     let code = code(text);
