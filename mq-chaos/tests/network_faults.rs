@@ -56,7 +56,8 @@ async fn cut_off(fault: impl AsyncFnOnce(&Proxy)) {
     let fleet = Fleet::start(PROGRAM, settings, 2);
     scene.enqueue_all(&jobs(200, 5), 20).await;
     scene.until_started(50).await;
-    let producing = scene.enqueue_all(&jobs(200, 5), 20);
+    let more = jobs(200, 5);
+    let producing = scene.enqueue_all(&more, 20);
     tokio::join!(producing, fault(&proxy));
     scene.rest().await;
     let account = scene.judge().await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mq_core::clock::now;
 use mq_core::engine::{BATCH_MAX, Claimed, Engine, EngineError, Finish, ReapRequest};
+use mq_core::failpoint::point;
 use mq_core::lifecycle::{Ended, Transition, decide};
 use mq_core::rng::Rng;
 use mq_core::signal::Signal;
@@ -117,7 +118,11 @@ impl Housekeeper {
             }
             let Some(request) = self.request(place).await? else { break };
             let worker = request.claim.worker;
+            point("reap.asking");
             let reply = self.engine.reap(request).await?;
+            if !reply.jobs.is_empty() {
+                point("reap.answered");
+            }
             if reply.now_ms > 0 {
                 self.shared.clock.learn(reply.now_ms);
             }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mq_core::chain_text;
 use mq_core::clock::now;
 use mq_core::engine::{Beat, BeatReply, Engine, EngineError};
+use mq_core::failpoint::point;
 use mq_core::signal::Signal;
 use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
 use tokio::time::{sleep, sleep_until, timeout};
@@ -107,6 +108,7 @@ impl Duties {
         loop {
             let started = now();
             let beats = self.beats(housekeeper);
+            point("beat.asking");
             let sent = timeout(lease / 3, self.engine.extend(beats.clone())).await;
             let pause = match sent {
                 Ok(Ok(replies)) => {

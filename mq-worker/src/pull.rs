@@ -14,6 +14,7 @@ use std::sync::Arc;
 use mq_core::engine::{
     BATCH_MAX, ClaimReply, ClaimRequest, Claimed, Engine, EngineError, Finish, Finished, QueueReply,
 };
+use mq_core::failpoint::point;
 use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_WORKER;
 
@@ -133,8 +134,13 @@ impl Puller {
 
     /// Sends a request and takes its reply in; keeps the request if there is none.
     async fn send(&mut self, sent: Sent) {
+        let (asks, tells) = (!sent.queues.is_empty(), !sent.request.finishes.is_empty());
+        fail_at(asks, "claim.asking");
+        fail_at(tells, "finish.asking");
         match transmit(&*self.engine, &sent.request).await {
             Ok(reply) => {
+                fail_at(!reply.jobs.is_empty(), "claim.answered");
+                fail_at(tells, "finish.answered");
                 self.retrying.succeeded();
                 self.take_in(&sent, reply);
             }
@@ -232,6 +238,12 @@ impl Puller {
             () = tokio::time::sleep(delay) => {}
             () = self.shared.stop.left(phase) => {}
         }
+    }
+}
+
+fn fail_at(concerned: bool, name: &'static str) {
+    if concerned {
+        point(name);
     }
 }
 

@@ -54,10 +54,14 @@ impl Line {
 }
 
 impl Puller {
-    /// The claims of the next request, with the places of their queues: those that may have jobs
-    /// and have room, in the order of this turn.
+    /// The claims of the next request, with the places of their queues: all that have room, in the
+    /// order of this turn, if any of them may have jobs.
+    ///
+    /// Queues that were empty are asked along, because nobody listens for their wake-up while
+    /// others keep this worker busy; one that has nothing costs the store about a microsecond.
     pub(super) fn ask(&mut self) -> Vec<(usize, QueueClaim)> {
-        if self.slots.free() == 0 {
+        let hungry = |line: &Line| line.appetite == Appetite::Hungry;
+        if self.slots.free() == 0 || !self.lines.iter().any(hungry) {
             return Vec::new();
         }
         let mut order = std::mem::take(&mut self.order);
@@ -66,7 +70,7 @@ impl Puller {
         for &queue in &order {
             let line = &self.lines[queue];
             let limit = self.slots.room(queue);
-            if limit == 0 || line.appetite != Appetite::Hungry {
+            if limit == 0 || matches!(line.appetite, Appetite::Paused { .. }) {
                 continue;
             }
             if let Some(worker) = self.shared.members.worker(queue) {

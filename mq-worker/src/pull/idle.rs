@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mq_core::QueueName;
 use mq_core::clock::now;
 use mq_core::engine::{EngineError, WaitReply};
+use mq_core::failpoint::point;
 
 use super::Puller;
 use super::asking::Appetite;
@@ -63,6 +64,7 @@ impl Puller {
         } else if self.waiting.as_ref().is_none_or(|waiting| waiting.queues != queues) {
             let names: Vec<QueueName> =
                 queues.iter().map(|&queue| self.lines[queue].name.clone()).collect();
+            point("wait.asking");
             let engine = Arc::clone(&self.engine);
             let future = Box::pin(async move { engine.wait(&names, WAIT_MAX).await });
             self.waiting = Some(Waiting { queues, future });
