@@ -265,6 +265,11 @@ rule! { documents_name_what_exists: lists::dead_links,
     bad: [[("docs/a.md", "[b](b.md)"), ("b.md", "")], [("docs/a.md", "`mq-a/src/c.rs`")]]
 }
 
+rule! { the_readme_is_compiled: lists::uncompiled_readme,
+    good: [("src/lib.rs", "#![doc = include_str!(\"../README.md\")]\n")],
+    bad: [[("src/lib.rs", "//! Jobs.")], [("README.md", "")]]
+}
+
 rule! { witnesses_exist: lists::missing_witnesses,
     good: [("a.md", "`tests/a.rs::b` and `tests/a.rs`"), ("tests/a.rs", "fn b() {}")],
     bad: [

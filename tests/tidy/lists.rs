@@ -144,6 +144,17 @@ pub(crate) fn undrawn_lifecycle(repo: &Repo) -> Vec<Finding> {
     findings
 }
 
+/// A README whose code is not compiled goes wrong with the next change.
+pub(crate) fn uncompiled_readme(repo: &Repo) -> Vec<Finding> {
+    let Some(facade) = repo.find("src/lib.rs") else {
+        return vec![missing("src/lib.rs", "is not there")];
+    };
+    if facade.text.contains("#![doc = include_str!(\"../README.md\")]") {
+        return Vec::new();
+    }
+    vec![facade.whole("begins without `#![doc = include_str!(\"../README.md\")]`")]
+}
+
 /// The first word of each entry of `examples=( "name arguments" … )`.
 fn listed_examples(script: &str) -> Vec<&str> {
     let list = script.split_once("examples=(").map_or("", |(_, rest)| rest);

@@ -102,7 +102,7 @@ impl File {
 
     /// Whether it is an example, which is what users copy from.
     pub(crate) fn is_example(&self) -> bool {
-        self.path.starts_with("examples/")
+        format!("/{}", self.path).contains("/examples/")
     }
 
     /// Whether it is part of what users run.
