@@ -194,11 +194,10 @@ mod tests {
     fn keys_are_readable_for_ordinary_names() {
         let keys = Keys::new("mq").queue(&QueueName::new("mail-eu.1").unwrap());
         assert_eq!(keys.jobs(), "mq:{mail-eu.1}:jobs");
-        assert_eq!([0, 1, 2].map(|level| keys.ready(level)), [
-            "mq:{mail-eu.1}:ready:high",
-            "mq:{mail-eu.1}:ready",
-            "mq:{mail-eu.1}:ready:low",
-        ]);
+        assert_eq!(
+            [0, 1, 2].map(|level| keys.ready(level)),
+            ["mq:{mail-eu.1}:ready:high", "mq:{mail-eu.1}:ready", "mq:{mail-eu.1}:ready:low",]
+        );
         assert_eq!(keys.keys_expiry(), "mq:{mail-eu.1}:keys:expiry");
         assert_eq!(keys.claims("0--W"), "mq:{mail-eu.1}:claims:0--W");
     }

@@ -18,6 +18,26 @@ impl Script {
     pub(crate) fn sha(&self) -> &str {
         self.sha.get_or_init(|| redis::Script::new(self.source).get_hash().to_owned())
     }
+
+    /// Whether so many keys are what the header declares: `KEYS[n]` for a fixed one, `KEYS[n+w]`
+    /// for any number that follow, `KEYS[nq+i]` for groups of n.
+    pub(crate) fn takes(&self, count: usize) -> bool {
+        let (mut fixed, mut are_open, mut group) = (0, false, None);
+        for declared in self.source.lines().filter_map(|line| line.strip_prefix("-- KEYS[")) {
+            let index = declared.split(']').next().unwrap_or("");
+            let digits = index.find(|c: char| !c.is_ascii_digit()).unwrap_or(index.len());
+            let number = index[..digits].parse().unwrap_or(0);
+            match index.as_bytes().get(digits) {
+                None => fixed = number,
+                Some(b'+') => are_open = true,
+                Some(_) => group = Some(number),
+            }
+        }
+        match group {
+            Some(size) => count.checked_rem(size) == Some(0),
+            None => count == fixed || are_open && count > fixed,
+        }
+    }
 }
 
 /// Declares scripts: `CONSTANT = "operation", flags, [functions]`. The functions come in the order
@@ -45,7 +65,7 @@ scripts! {
     CLAIM = "claim", " flags=allow-oom",
         ["now_ms", "split_ids", "ready_lengths", "promote_due", "next_due"];
     FINISH = "finish", " flags=allow-oom",
-        ["now_ms", "bulk", "touch", "append", "split_ids", "open_receipts", "cut",
+        ["now_ms", "bulk", "typed", "append", "split_ids", "open_receipts", "cut",
          "close_receipts", "forget_later", "count_ends"];
     EXTEND = "extend", " flags=allow-oom", ["now_ms"];
     JOIN = "join", " flags=allow-oom", ["now_ms"];
@@ -54,39 +74,67 @@ scripts! {
     REAP_TAKE = "reap_take", " flags=allow-oom", [];
     PROMOTE = "promote", " flags=allow-oom",
         ["now_ms", "ready_lengths", "promote_due", "next_due"];
-    PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "touch"];
+    PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "typed"];
     PRUNE_DEAD = "prune_dead", " flags=allow-oom",
-        ["now_ms", "touch", "erase", "expire_key"];
+        ["now_ms", "typed", "erase", "expire_key"];
 
     ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms"];
 
     LOCATE = "locate", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "holders", "standing"];
+        ["typed", "job_keys", "registered", "receipts", "holders", "standing"];
     STATS = "stats", " flags=allow-oom", ["now_ms", "registered", "receipts"];
     PAUSE = "pause", " flags=allow-oom", ["now_ms"];
     RESUME = "resume", " flags=allow-oom", [];
     RETRY = "retry", " flags=allow-oom",
-        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "make_ready", "revive_key", "same_history"];
     RUN_NOW = "run_now", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "make_ready"];
     DELETE = "delete", " flags=allow-oom",
-        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "erase", "expire_key"];
     CANCEL = "cancel", " flags=allow-oom",
-        ["now_ms", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "erase", "expire_key", "same_history"];
     TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out"];
     TRANSFER_PUT = "transfer_put", " flags=allow-oom",
-        ["now_ms", "level_of", "make_ready", "revive_key"];
-    TRANSFER_DROP = "transfer_drop", " flags=allow-oom", ["now_ms", "erase", "expire_key"];
+        ["now_ms", "typed", "level_of", "make_ready", "revive_key"];
+    TRANSFER_DROP = "transfer_drop", " flags=allow-oom",
+        ["now_ms", "typed", "erase", "expire_key"];
     AUDIT = "audit", " flags=allow-oom",
-        ["job_keys", "registered", "receipts", "cut_receipt", "leave_place", "places", "level_of",
-         "make_ready", "erase"];
+        ["typed", "job_keys", "registered", "receipts", "cut_receipt", "leave_place", "places",
+         "level_of", "make_ready", "erase"];
     AUDIT_CLAIMS = "audit_claims", " flags=allow-oom", ["receipts"];
     AUDIT_KEYS = "audit_keys", " flags=allow-oom", [];
     AUDIT_FIELDS = "audit_fields", " flags=allow-oom", [];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_keys_is_that_of_the_header() {
+        for (script, right, wrong) in [
+            (&FINISH, vec![20], vec![0, 19, 21]),
+            (&CLAIM, vec![0, 12, 24], vec![1, 11, 13]),
+            (&REAP_TAKE, vec![4, 5, 9], vec![0, 3]),
+        ] {
+            assert!(right.iter().all(|count| script.takes(*count)), "{}", script.name);
+            assert!(!wrong.iter().any(|count| script.takes(*count)), "{}", script.name);
+        }
+    }
+
+    #[test]
+    fn names_and_hashes_are_distinct() {
+        for (at, script) in ALL.iter().enumerate() {
+            assert_eq!(script.sha().len(), 40);
+            for other in &ALL[..at] {
+                assert_ne!((script.name, script.sha()), (other.name, other.sha()));
+            }
+        }
+    }
 }

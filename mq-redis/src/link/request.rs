@@ -27,6 +27,7 @@ impl Request {
         keys: &[K],
         args: &[A],
     ) -> &mut Self {
+        debug_assert!(script.takes(keys.len()), "{} keys for {}", keys.len(), script.name);
         let bytes: usize = keys.iter().map(|key| key.as_ref().len() + 8).sum::<usize>()
             + args.iter().map(|arg| arg.as_ref().len() + 8).sum::<usize>();
         let mut cmd = Cmd::with_capacity(keys.len() + args.len() + 3, bytes + 64);

@@ -19,9 +19,9 @@
 -- ARGV[3q+4] worker
 -- ARGV[3q+5] number  of the claim
 -- ARGV[3q+6] limit  of this queue
--- Returns {now, per queue {status, due, ids, past, records, histories}}. Status: 'MORE', 'EMPTY' (due
--- is when the next job is, or nil), 'PAUSED', 'LOST'. ids: one after the other, '' for none. past:
--- 1 if some job of the queue has a history. records and histories: nil if they were not inlined.
+-- Returns {now, per queue {status, due, ids, past, records, histories}}. Status: 'MORE', 'EMPTY'
+-- (due is when the next job is, or nil), 'PAUSED', 'LOST'. ids: one after the other, '' for none.
+-- past: 1 if some job of the queue has a history. records, histories: nil if not inlined.
 
 local now = now_ms(ARGV[1])
 local left, inline = tonumber(ARGV[2]), tonumber(ARGV[3])

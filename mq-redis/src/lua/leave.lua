@@ -1,6 +1,6 @@
 -- leave: takes a worker off a queue.
--- Guarantee: from now on it is fenced out; the jobs that it holds stay in its receipts until a sweep
--- takes them over.
+-- Guarantee: from now on it is fenced out; the jobs that it holds stay in its receipts until a
+-- sweep takes them over.
 -- KEYS[1] workers
 -- KEYS[2] about
 -- KEYS[3] claims:<W>  of this worker

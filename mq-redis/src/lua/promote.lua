@@ -1,6 +1,6 @@
 -- promote: moves due jobs to their ready lists.
--- Guarantee: no job before its time; scheduled ones and retries in turn, so that a flood of one sort
--- cannot hold up the other.
+-- Guarantee: no job before its time; scheduled ones and retries in turn, so that a flood of one
+-- sort cannot hold up the other.
 -- KEYS[1] scheduled
 -- KEYS[2] retry
 -- KEYS[3] levels

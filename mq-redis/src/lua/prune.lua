@@ -16,12 +16,12 @@
 -- ARGV[2] batch  at most so many of each sort, at most 1000
 -- ARGV[3] dead_count  to be kept
 -- ARGV[4] dead_age_ms  beyond which they go
--- Returns {now, how many entries were removed, 1 if some sort reached the batch, else 0, ids of dead
--- letters to be removed}.
+-- Returns {now, how many entries were removed, 1 if some sort reached the batch, else 0, ids of
+-- dead letters to be removed}.
 
 local now, batch = now_ms(ARGV[1]), tonumber(ARGV[2])
 local removed, more = 0, 0
-touch('HLEN', {KEYS[1], KEYS[2], KEYS[3], KEYS[7]})
+typed({KEYS[1], KEYS[2], KEYS[3], KEYS[7], KEYS[9]}, {}, {})
 
 local function take(set, until_ms)
   local members = redis.call('ZRANGE', set, '-inf', until_ms, 'BYSCORE', 'LIMIT', 0, batch)

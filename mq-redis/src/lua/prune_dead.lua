@@ -17,8 +17,7 @@ local at = {
   cancels = KEYS[7],
 }
 local now, removed = now_ms(ARGV[1]), 0
-touch('HLEN', {KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[7]})
-touch('ZCARD', {KEYS[6]})
+typed({KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[7]}, {}, {KEYS[6]})
 for i = 2, #ARGV, 2 do
   if redis.call('ZREM', KEYS[4], ARGV[i]) == 1 then
     erase(at, ARGV[i])

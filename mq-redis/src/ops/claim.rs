@@ -55,11 +55,7 @@ pub(crate) async fn claim(
     Ok(ClaimReply { finished, jobs, queues, now_ms })
 }
 
-fn call(
-    engine: &RedisEngine,
-    queues: &[QueueClaim],
-    limit: usize,
-) -> (Vec<String>, Vec<Vec<u8>>) {
+fn call(engine: &RedisEngine, queues: &[QueueClaim], limit: usize) -> (Vec<String>, Vec<Vec<u8>>) {
     let mut keys = Vec::with_capacity(queues.len() * 12);
     let mut args = vec![engine.now_arg(), number(limit), number(INLINE_MAX)];
     for QueueClaim { claim, limit } in queues {

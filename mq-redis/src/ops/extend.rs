@@ -21,12 +21,16 @@ pub(crate) async fn extend(
     for beat in beats {
         let keys = engine.keys.queue(&beat.queue);
         let about = beat.about.as_ref().map(about_json).transpose()?;
-        request.script(&script::EXTEND, &[keys.workers(), keys.about(), keys.cancels()], &[
-            engine.now_arg(),
-            beat.worker.to_text().to_vec(),
-            lease_arg(beat.lease),
-            about.unwrap_or_default(),
-        ]);
+        request.script(
+            &script::EXTEND,
+            &[keys.workers(), keys.about(), keys.cancels()],
+            &[
+                engine.now_arg(),
+                beat.worker.to_text().to_vec(),
+                lease_arg(beat.lease),
+                about.unwrap_or_default(),
+            ],
+        );
     }
     let replies = engine.link.run(&request, USUAL).await?;
     replies.into_iter().map(|reply| read(engine, reply)).collect()

@@ -23,12 +23,11 @@ pub(crate) async fn join(
     listing.arg(engine.keys.queues()).arg(queue.as_str());
     let mut request = Request::new();
     request.cmd(listing);
-    request.script(&script::JOIN, &[keys.workers(), keys.about()], &[
-        engine.now_arg(),
-        worker.to_text().to_vec(),
-        lease_arg(lease),
-        about_json(about)?,
-    ]);
+    request.script(
+        &script::JOIN,
+        &[keys.workers(), keys.about()],
+        &[engine.now_arg(), worker.to_text().to_vec(), lease_arg(lease), about_json(about)?],
+    );
     let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
     let listed = reply::checked(replies.next().unwrap_or_default());
     reply::text(replies.next().unwrap_or_default())?;

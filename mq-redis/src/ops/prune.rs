@@ -34,12 +34,16 @@ pub(crate) async fn prune(
     ];
     let number = |number: u64| number.to_string().into_bytes();
     let mut request = Request::new();
-    request.script(&script::PRUNE, &of_script, &[
-        engine.now_arg(),
-        number(limits.batch.clamp(1, BATCH_MAX) as u64),
-        number(limits.dead_count as u64),
-        number(limits.dead_age_ms.min(1 << 52)),
-    ]);
+    request.script(
+        &script::PRUNE,
+        &of_script,
+        &[
+            engine.now_arg(),
+            number(limits.batch.clamp(1, BATCH_MAX) as u64),
+            number(limits.dead_count as u64),
+            number(limits.dead_age_ms.min(1 << 52)),
+        ],
+    );
     let answer = reply::only(engine.link.run(&request, USUAL).await?)?;
     let [now, removed, more, dead] = reply::array(answer)?;
     engine.time.learn(reply::number(now)?);

@@ -74,13 +74,17 @@ async fn sweep(
         keys.wake(),
     ];
     let mut trip = Request::new();
-    trip.script(&script::REAP, &of_script, &[
-        engine.now_arg(),
-        reaper.to_vec(),
-        number(request.claim.number),
-        lease_arg(request.lease),
-        number(WORKERS_MAX as u64),
-    ]);
+    trip.script(
+        &script::REAP,
+        &of_script,
+        &[
+            engine.now_arg(),
+            reaper.to_vec(),
+            number(request.claim.number),
+            lease_arg(request.lease),
+            number(WORKERS_MAX as u64),
+        ],
+    );
     let answer = reply::only(engine.link.run(&trip, USUAL).await?)?;
     let [now, gone, revoked, ids] = reply::array(answer)?;
     let now_ms = reply::number(now)?;
@@ -92,8 +96,7 @@ async fn sweep(
     for worker in texts(gone)? {
         workers.extend(WorkerId::parse(&worker));
     }
-    let sweep =
-        Sweep { gone: workers, revoked: texts(revoked)?, ids: reply::text(ids)? };
+    let sweep = Sweep { gone: workers, revoked: texts(revoked)?, ids: reply::text(ids)? };
     Ok((now_ms, Some(sweep)))
 }
 
