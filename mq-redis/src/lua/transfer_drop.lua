@@ -18,6 +18,7 @@ local at = {
   jobs = KEYS[1], history = KEYS[2], levels = KEYS[3], keys = KEYS[4], expiry = KEYS[5],
   cancels = KEYS[6],
 }
+typed({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7]}, {}, {KEYS[5]})
 local dropped = 0
 for i = 2, #ARGV, 3 do
   local id, note, key = ARGV[i], ARGV[i + 1], ARGV[i + 2]

@@ -33,6 +33,8 @@ local at = {
   keys = KEYS[10], expiry = KEYS[11], wake = KEYS[14],
 }
 local sets = {scheduled = KEYS[7], retry = KEYS[8], dead = KEYS[9]}
+typed({KEYS[1], KEYS[2], KEYS[3], KEYS[10], KEYS[12]}, {KEYS[4], KEYS[5], KEYS[6]},
+      {KEYS[7], KEYS[8], KEYS[9], KEYS[11], KEYS[13], KEYS[14]})
 
 local function put(id, token, record, history, place, score, level, key)
   -- The token and not the id alone: a job may come back to a queue that it has left.

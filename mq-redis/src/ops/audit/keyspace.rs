@@ -168,7 +168,7 @@ pub(super) async fn check_workers(
         }
         let mut request = Request::new();
         let names = [keys.workers(), keys.claims(&worker), keys.about()];
-        request.script(&script::AUDIT_CLAIMS, &names, &[&mend[..], &worker[..]]);
+        request.script(&script::AUDIT_CLAIMS, &names, &[mend, &worker[..]]);
         let mut reply = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
         let held = reply.next().and_then(number).unwrap_or(0);
         let about = reply.next().and_then(number).unwrap_or(0);

@@ -157,6 +157,20 @@ async fn too_many_jobs_are_refused_and_none_is_no_error() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_wrong_type_fails_the_request_before_anything_is_changed() {
+    for key in ["stats", "wake", "dead", "ready:low", "keys:expiry"] {
+        let kit = Kit::new().await;
+        let ids = [kit.job("ready").await, kit.job("scheduled").await];
+        kit.raw("SET", key, &[b"x"]).await;
+        let error = cancel::cancel(&kit.engine, &kit.queue, &ids).await.unwrap_err();
+        assert_eq!(error.kind(), mq_core::engine::EngineErrorKind::Damaged, "{key}: {error}");
+        kit.raw("DEL", key, &[]).await;
+        assert_eq!(kit.state(ids[0]).await, "ready", "{key}");
+        kit.assert_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn a_long_ready_list_is_gone_through_in_small_steps() {
     let kit = Kit::new().await;
     let mut ids = Vec::new();
