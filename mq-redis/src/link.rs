@@ -32,6 +32,9 @@ const RESEND_PAUSE_MIN: Duration = Duration::from_millis(5);
 /// connection off would be hammered.
 const YOUNG: Duration = Duration::from_secs(1);
 
+/// So often is the time doubled after which a silent connection is given up.
+const DEAF_DOUBLINGS_MAX: u32 = 5;
+
 /// How long a caller is willing to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -58,6 +61,8 @@ struct Shared {
     role: &'static str,
     state: Mutex<State>,
     failures: AtomicU32,
+    /// Connections given up for silence since the last answer.
+    deaf: AtomicU32,
     /// Held by the one caller that connects; the others wait for what comes of it.
     connecting: tokio::sync::Mutex<()>,
 }
@@ -115,6 +120,7 @@ impl Link {
             role,
             state: Mutex::new(state),
             failures: AtomicU32::new(0),
+            deaf: AtomicU32::new(0),
             connecting: tokio::sync::Mutex::new(()),
         };
         Self { shared: Arc::new(shared) }
@@ -209,7 +215,9 @@ impl Link {
         pipeline: &Pipeline,
         deadline: &Deadline,
     ) -> Result<Vec<Value>, Broken> {
-        let deaf_after = self.shared.settings.response_timeout;
+        // Longer each time, or what takes long on a slow line would never come to its end.
+        let deaf = self.shared.deaf.load(Ordering::Relaxed).min(DEAF_DOUBLINGS_MAX);
+        let deaf_after = self.shared.settings.response_timeout * (1 << deaf);
         let outcome = connection.send(pipeline, deadline.left(), deaf_after).await;
         self.judge(connection, &outcome);
         outcome
@@ -230,8 +238,11 @@ impl Link {
     fn judge(&self, connection: &Arc<Connection>, outcome: &Result<Vec<Value>, Broken>) {
         match outcome {
             Ok(values) => {
-                if self.shared.failures.load(Ordering::Relaxed) != 0 {
-                    self.shared.failures.store(0, Ordering::Relaxed);
+                for count in [&self.shared.failures, &self.shared.deaf] {
+                    // Written by all callers if it were not looked at first.
+                    if count.load(Ordering::Relaxed) != 0 {
+                        count.store(0, Ordering::Relaxed);
+                    }
                 }
                 if values.iter().any(is_wrong_server) {
                     self.discard(connection, None);
@@ -239,6 +250,7 @@ impl Link {
             }
             Err(Broken::Lost(error)) => self.discard(connection, Some(error.clone())),
             Err(Broken::Deaf) => {
+                self.shared.deaf.fetch_add(1, Ordering::Relaxed);
                 let server = &self.shared.settings;
                 tracing::warn!(%server, "redis does not answer; connecting anew");
                 let silence = std::io::Error::from(std::io::ErrorKind::TimedOut);

@@ -106,8 +106,10 @@ impl Settings {
             password: None,
             database: 0,
             prefix: PREFIX.to_owned(),
-            connect_timeout: Duration::from_secs(5),
-            response_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+            // A worker's sign of life that meets a deaf connection must come through on the next
+            // one before its lease of 15 s ends.
+            response_timeout: Duration::from_secs(4),
             allow_eviction: false,
             allow_replica: false,
             allow_old_version: false,
