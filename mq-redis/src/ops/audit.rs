@@ -28,6 +28,7 @@ pub(crate) async fn audit(
     // With a structure that cannot be read, all its jobs would seem to be nowhere.
     if !keyspace::has_wrong_type(&audit.report) {
         keyspace::check_workers(&mut audit, &claims).await?;
+        keyspace::check_notes(&mut audit).await?;
         let first_look = scan::read(&mut audit, &claims).await?;
         suspects::check(&mut audit, &first_look).await?;
         keyspace::check_keys(&mut audit).await?;

@@ -159,26 +159,6 @@ async fn read(
     Ok(jobs)
 }
 
-/// The steps one by one.
-#[cfg(test)]
-pub(super) mod steps {
-    use super::*;
-
-    pub(in crate::ops) use super::take;
-
-    pub(in crate::ops) async fn put(
-        engine: &RedisEngine,
-        from: &QueueName,
-        ids: &[JobId],
-    ) -> Result<(), EngineError> {
-        let ids: Vec<_> = ids.iter().map(|id| id.to_text().to_vec()).collect();
-        for job in read(engine, from, &ids).await? {
-            super::put(engine, &job.note.to.clone(), &[job]).await?;
-        }
-        Ok(())
-    }
-}
-
 async fn put(engine: &RedisEngine, to: &QueueName, jobs: &[Moving]) -> Result<(), EngineError> {
     let mut args = vec![engine.now_arg()];
     for job in jobs {
@@ -247,4 +227,24 @@ async fn drop_moved(
     request.script(&script::TRANSFER_DROP, &keys, &args);
     let dropped: Option<Value> = ask(engine, &request).await?.next();
     Ok(dropped.and_then(super::answer::number).unwrap_or(0) as usize)
+}
+
+/// The steps one by one.
+#[cfg(test)]
+pub(super) mod steps {
+    use super::*;
+
+    pub(in crate::ops) use super::take;
+
+    pub(in crate::ops) async fn put(
+        engine: &RedisEngine,
+        from: &QueueName,
+        ids: &[JobId],
+    ) -> Result<(), EngineError> {
+        let ids: Vec<_> = ids.iter().map(|id| id.to_text().to_vec()).collect();
+        for job in read(engine, from, &ids).await? {
+            super::put(engine, &job.note.to.clone(), &[job]).await?;
+        }
+        Ok(())
+    }
 }

@@ -11,7 +11,8 @@ use crate::engine::RedisEngine;
 use crate::link::Request;
 use crate::ops::answer::{ask, bytes, list, number, pairs, text};
 use crate::ops::locate::registered;
-use crate::ops::verb::command;
+use crate::ops::transfer::Note;
+use crate::ops::verb::{command, variadic_command};
 use crate::script;
 
 /// Keys per step of the walk over the database.
@@ -177,6 +178,27 @@ pub(super) async fn check_workers(
             audit.add(FindingKind::Unleased, &worker, detail);
         } else if about > 0 {
             audit.add(FindingKind::Orphan, &worker, "data about a worker that is not registered");
+        }
+    }
+    Ok(())
+}
+
+/// Checks that jobs between two queues can be carried on. Without a note that can be read a job
+/// would be stuck; once it is removed, the job is nowhere and is made ready.
+pub(super) async fn check_notes(audit: &mut Audit<'_>) -> Result<(), EngineError> {
+    let key = audit.engine.keys.queue(audit.queue).moving();
+    let mut request = Request::new();
+    request.cmd(command("HGETALL", &key));
+    let notes = pairs(ask(audit.engine, &request).await?.next().unwrap_or_default());
+    for (id, note) in notes {
+        if audit.room() == 0 || Note::parse(&note).is_some() {
+            continue;
+        }
+        audit.add(FindingKind::Orphan, &id, "the note of a transfer that cannot be read");
+        if audit.repair {
+            let mut request = Request::new();
+            request.cmd(variadic_command("HDEL", &key, &[id]));
+            ask(audit.engine, &request).await?;
         }
     }
     Ok(())

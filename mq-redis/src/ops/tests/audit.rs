@@ -103,6 +103,18 @@ async fn a_key_that_waits_to_be_forgotten_is_no_orphan() {
 }
 
 #[tokio::test]
+async fn a_job_with_an_unreadable_transfer_note_is_freed() {
+    let kit = Kit::new().await;
+    let id = kit.record(&Record::new("kind", &b""[..])).await;
+    kit.raw("HSET", "moving", &[&id.to_text(), b"garbage"]).await;
+    let report = look(&kit, true).await;
+    let kinds: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::Orphan, FindingKind::Nowhere]);
+    assert_eq!(kit.state(id).await, "ready");
+    kit.assert_sound().await;
+}
+
+#[tokio::test]
 async fn claims_of_nobody_are_given_to_a_worker_whose_lease_has_ended() {
     let kit = Kit::new().await;
     let id = kit.job("absent").await;
