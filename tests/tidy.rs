@@ -131,6 +131,7 @@ rule! { keys_are_made_in_one_place: bans::key_literals,
     good: [
         ("mq-redis/src/keys.rs", "const A: &str = \"mq:{a}:jobs\";"),
         ("mq-redis/src/a.rs", "// mq:{a}:jobs"),
+        ("tests/a.rs", "const A: &str = \"redis://mq:{password}@b\";"),
     ],
     bad: [
         [("mq-redis/src/a.rs", "fn a() { format!(\"mq:{{a}}:jobs\") }")],
