@@ -108,7 +108,7 @@ for q, queue in ipairs(queues) do
   if ids ~= '' then
     reply[4] = redis.call('EXISTS', queue.history)
     if #ids <= 22 * inline then
-      local list = split_ids(ids)
+      local list = split_ids(ids, {})
       reply[5] = redis.call('HMGET', queue.jobs, unpack(list))
       if reply[4] == 1 then reply[6] = redis.call('HMGET', queue.history, unpack(list)) end
     end

@@ -49,11 +49,15 @@ local count = {done = 0, retain = 0, retry = 0, schedule = 0, release = 0, bury 
 
 local function finish_plain(number, ids)
   local receipt = held.of[number]
-  local whole = type(receipt) == 'string' and receipt:sub(1, #ids) == ids
-  if whole then held.of[number], held.changed[number] = receipt:sub(#ids + 1), true end
-  for p = 1, #ids - 21, 22 do
-    local id = ids:sub(p, p + 21)
-    local holds = whole or cut(held, number, id)
+  if type(receipt) == 'string' and receipt:sub(1, #ids) == ids then
+    -- All that the claim holds, or all of its beginning: nothing has to be searched for.
+    held.of[number], held.changed[number] = receipt:sub(#ids + 1), true
+    letters[#letters + 1] = string.rep('A', #ids / 22)
+    split_ids(ids, gone)
+    return
+  end
+  for _, id in ipairs(split_ids(ids, {})) do
+    local holds = cut(held, number, id)
     letters[#letters + 1] = holds and 'A' or 'R'
     if holds then gone[#gone + 1] = id end
   end

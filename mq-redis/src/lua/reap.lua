@@ -43,7 +43,8 @@ redis.call('SET', KEYS[3], now)
 
 local gone = {}
 if now >= grace then
-  for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], '(0', now, 'BYSCORE', 'LIMIT', 0, most)) do
+  local late = redis.call('ZRANGE', KEYS[1], '(0', now, 'BYSCORE', 'LIMIT', 0, most + 2)
+  for _, worker in ipairs(late) do
     -- The reaper is late, not gone.
     if worker ~= ARGV[2] then
       redis.call('ZADD', KEYS[1], 0, worker)

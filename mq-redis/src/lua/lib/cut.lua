@@ -3,7 +3,7 @@
 local function cut(held, number, id)
   local receipt = held.of[number]
   if type(receipt) == 'string' then
-    local list, at = split_ids(receipt), {}
+    local list, at = split_ids(receipt, {}), {}
     for p, of in ipairs(list) do at[of] = p end
     receipt = {list = list, at = at}
     held.of[number] = receipt
