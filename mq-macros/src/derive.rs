@@ -16,7 +16,8 @@ pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
     let options = Options::of_item(&input.attrs, &mut errors);
     validate(input, &options, &mut errors);
 
-    if matches!(input.data, Data::Union(_)) {
+    // With a lifetime nothing that stands in could be a job: it would have to outlive the program.
+    if matches!(input.data, Data::Union(_)) || input.generics.lifetimes().next().is_some() {
         return errors.into_tokens();
     }
     let job = &input.ident;

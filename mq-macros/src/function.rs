@@ -56,7 +56,7 @@ pub(crate) fn expand(options: TokenStream, function: &ItemFn) -> TokenStream {
     if errors.is_empty() {
         whole(function, &job, &arguments, &state, &parsed)
     } else {
-        fallback(function, &job, &state, &parsed, errors)
+        fallback(function, &job, &parsed, errors)
     }
 }
 
@@ -297,20 +297,14 @@ fn argument(argument: &PatType, arguments: &mut Arguments, errors: &mut Errors) 
 }
 
 /// The type without fields, the function with the arguments as they are, and no body.
-fn fallback(
-    function: &ItemFn,
-    job: &Ident,
-    state: &Type,
-    options: &Options,
-    errors: Errors,
-) -> TokenStream {
+fn fallback(function: &ItemFn, job: &Ident, options: &Options, errors: Errors) -> TokenStream {
     let door = expand::door(options.krate.as_ref());
     let errors = errors.into_tokens();
     let structure = structure(function, job, &[], options, &door);
     let none = syn::Generics::default();
     let kind = kind(function, options);
     let implementation = expand::job_impl(job, &none, &kind, &quote!(()), options);
-    let handler = handler::inert(&Type::Verbatim(quote!(#door::Context<#state>)));
+    let handler = handler::inert(job, &none, &door);
     let vis = &function.vis;
     let name = &function.sig.ident;
     let generics = &function.sig.generics;
@@ -325,14 +319,12 @@ fn fallback(
     quote! {
         #errors
         #structure
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "it stands in for one that could not be made")]
         #vis fn #name #parameters (#(#inputs),*) -> #job #bounds {
             #job {}
         }
         #implementation
-        impl #door::Handler<#state> for #job {
-            #handler
-        }
+        #handler
     }
 }
 

@@ -1,10 +1,11 @@
 //! `#[mq::handler]`: an inherent `impl` with `async fn run` becomes the impl of `Handler`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{
-    Block, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, ReturnType, Signature, Type,
+    Block, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, ReturnType, Signature,
+    Type,
 };
 
 use crate::attr::HandlerOptions;
@@ -40,18 +41,21 @@ pub(crate) fn expand(options: TokenStream, item: &ItemImpl) -> TokenStream {
     let state = state.unwrap_or_else(|| expand::no_state(&item.self_ty));
     let context = context.unwrap_or_else(|| Type::Verbatim(quote!(#door::Context<#state>)));
 
-    let methods = match run {
-        Some(run) if errors.is_empty() => real(&run, &context, verdict.as_ref(), &door),
-        _ => inert(&context),
-    };
     let ItemImpl { attrs, impl_token, generics, self_ty, .. } = item;
+    let run = match run {
+        Some(run) if errors.is_empty() => run,
+        _ => {
+            let errors = errors.into_tokens();
+            let inert = inert(self_ty, generics, &door);
+            return quote!(#errors #inert);
+        }
+    };
+    let methods = real(&run, &context, verdict.as_ref(), &door);
     let (parameters, _, bounds) = generics.split_for_impl();
     // A generic job has no one type to register; `.job::<A<u8>, _>()` is for those.
-    let registration = (errors.is_empty() && generics.params.is_empty())
-        .then(|| expand::registration(self_ty, &state, &door));
-    let errors = errors.into_tokens();
+    let registration =
+        generics.params.is_empty().then(|| expand::registration(self_ty, &state, &door));
     quote! {
-        #errors
         #(#attrs)*
         #impl_token #parameters #door::Handler<#state> for #self_ty #bounds {
             #methods
@@ -191,15 +195,23 @@ pub(crate) fn error_of(ty: &Type, door: &TokenStream) -> TokenStream {
     }
 }
 
-/// Stands in for methods that could not be made.
-pub(crate) fn inert(context: &Type) -> TokenStream {
+/// Stands in for a handler that could not be made. Takes any state, so that nobody misses one.
+pub(crate) fn inert(job: &impl ToTokens, generics: &Generics, door: &TokenStream) -> TokenStream {
+    let state = ast::hidden("State");
+    let mut generics = generics.clone();
+    generics.params.push(syn::parse_quote! {
+        #state: ::core::marker::Send + ::core::marker::Sync + 'static
+    });
+    let (parameters, _, bounds) = generics.split_for_impl();
     quote! {
-        type Error = ::core::convert::Infallible;
-        async fn run(
-            self,
-            _: #context,
-        ) -> ::core::result::Result<Self::Output, Self::Error> {
-            ::core::unreachable!()
+        impl #parameters #door::Handler<#state> for #job #bounds {
+            type Error = ::core::convert::Infallible;
+            async fn run(
+                self,
+                _: #door::Context<#state>,
+            ) -> ::core::result::Result<Self::Output, Self::Error> {
+                ::core::unreachable!()
+            }
         }
     }
 }
