@@ -13,7 +13,8 @@ pub use serde;
 #[diagnostic::on_unimplemented(
     message = "a job returns a `Result` or nothing, not `{Self}`",
     label = "expected `Result<…, …>`",
-    note = "if it cannot fail, write `Result<{Self}, std::convert::Infallible>` and end with `Ok(…)`"
+    note = "if it cannot fail, write `Result<{Self}, std::convert::Infallible>` and end with \
+            `Ok(…)`"
 )]
 pub trait Returned {
     /// What success yields.
@@ -39,8 +40,8 @@ impl<T, E> Returned for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "the job `{Self}` cannot be stored: it lacks serde's derives",
     label = "needs `#[derive(serde::Serialize, serde::Deserialize)]`",
-    note = "a job is stored as JSON; errors about `Serialize` and `Deserialize` that follow have the \
-            same cause"
+    note = "a job is stored as JSON; errors about `Serialize` and `Deserialize` that follow have \
+            the same cause"
 )]
 pub trait Storable {}
 
