@@ -60,8 +60,10 @@ impl Puller {
     /// Queues that were empty are asked along, because nobody listens for their wake-up while
     /// others keep this worker busy; one that has nothing costs the store about a microsecond.
     pub(super) fn ask(&mut self) -> Vec<(usize, QueueClaim)> {
-        let hungry = |line: &Line| line.appetite == Appetite::Hungry;
-        if self.slots.free() == 0 || !self.lines.iter().any(hungry) {
+        let hungry = |queue: usize| {
+            self.lines[queue].appetite == Appetite::Hungry && self.slots.room(queue) > 0
+        };
+        if self.slots.free() == 0 || !(0..self.lines.len()).any(hungry) {
             return Vec::new();
         }
         let mut order = std::mem::take(&mut self.order);
