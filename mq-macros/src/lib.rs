@@ -2,9 +2,10 @@
 //!
 //! What they generate names only `::mq::__private`, so users depend on `mq` alone.
 //!
-//! A macro here first reads what the user wrote ([`attr`], [`ast`]), then checks it ([`valid`]),
-//! and then generates code ([`expand`]). Mistakes are collected and all shown; after one, the generated
-//! code is reduced to what keeps the rest of the program free of errors that follow from it.
+//! A macro here first reads what the user wrote (`attr`, `ast`), then checks it (`valid`),
+//! and then generates code (`expand`). Mistakes are collected and all shown; after one, the
+//! generated code is reduced to what keeps the rest of the program free of errors that follow from
+//! it.
 
 mod ast;
 mod attr;
@@ -47,7 +48,7 @@ use syn::{DeriveInput, Item, parse_macro_input};
 /// `backoff(exponential, base = "2s", max = "1h", jitter = "full")`: it grows `exponential`,
 /// `linear` or not (`fixed`); jitter is `none`, `quarter` (± 25 %) or `full` (from zero).
 ///
-/// Durations are whole numbers with the units `ms`, `s`, `m`, `h` and `d`, longest first: `"1h30m"`.
+/// Durations are whole numbers with the units `ms`, `s`, `m`, `h`, `d`, longest first: `"1h30m"`.
 #[proc_macro_derive(Job, attributes(job))]
 pub fn derive_job(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
