@@ -84,9 +84,9 @@ local function move(number, id, action, at_ms, history, level, key)
   return 'A'
 end
 
+typed({KEYS[3], KEYS[16], KEYS[17], KEYS[18]}, {KEYS[19]}, {})
 if #ARGV >= first_move then
-  typed({KEYS[4], KEYS[5], KEYS[14], KEYS[16], KEYS[17], KEYS[18]},
-        {KEYS[6], KEYS[7], KEYS[8], KEYS[19]},
+  typed({KEYS[4], KEYS[5], KEYS[14]}, {KEYS[6], KEYS[7], KEYS[8]},
         {KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[15], KEYS[20]})
 end
 for i = 5, first_move - 1, 2 do finish_plain(ARGV[i], ARGV[i + 1]) end

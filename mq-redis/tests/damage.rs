@@ -1,0 +1,282 @@
+//! A key of the wrong type under each operation in turn: what cannot be carried out must not be
+//! carried out by halves.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use mq_core::engine::{
+    About, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished, NewJob,
+    PruneLimits, QueueClaim, ReapRequest, Schedule,
+};
+use mq_core::lifecycle::Transition;
+use mq_core::{Claim, JobId, Priority, QueueName, Record, WorkerId};
+use mq_redis::RedisEngine;
+use mq_testkit::{shared_url, unique_prefix};
+
+const LEASE: Duration = Duration::from_secs(15);
+const START_MS: u64 = 1_700_000_000_000;
+const KEYS: [&str; 21] = [
+    "jobs",
+    "history",
+    "levels",
+    "ready:high",
+    "ready",
+    "ready:low",
+    "scheduled",
+    "retry",
+    "dead",
+    "done",
+    "cancelled",
+    "workers",
+    "about",
+    "keys",
+    "keys:expiry",
+    "cancels",
+    "stats",
+    "rates",
+    "recent",
+    "wake",
+    "moved",
+];
+
+/// A queue with something of everything.
+struct Scene {
+    engine: RedisEngine,
+    redis: redis::Connection,
+    prefix: String,
+    queue: QueueName,
+    worker: WorkerId,
+    reaper: WorkerId,
+    running: Vec<Claimed>,
+    ids: HashSet<JobId>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let prefix = unique_prefix();
+        let engine = RedisEngine::connect(&format!("{}?prefix={prefix}", shared_url())).await;
+        let redis = redis::Client::open(shared_url()).unwrap().get_connection().unwrap();
+        let queue = QueueName::new("q").unwrap();
+        let mut scene = Self {
+            engine: engine.unwrap(),
+            redis,
+            prefix,
+            queue,
+            worker: WorkerId::random(),
+            reaper: WorkerId::random(),
+            running: Vec::new(),
+            ids: HashSet::new(),
+        };
+        scene.fill().await;
+        scene
+    }
+
+    async fn fill(&mut self) {
+        self.engine.set_test_clock(START_MS);
+        let about = About::default();
+        self.engine.join(&self.queue, self.worker, LEASE, &about).await.unwrap();
+        self.engine.join(&self.queue, self.reaper, LEASE * 100, &about).await.unwrap();
+        // Four that end before the scene begins, so that every place has something in it.
+        self.store(4, Schedule::Now).await;
+        let jobs = self.claim(1, 4).await.unwrap();
+        let until_ms = START_MS + 1000;
+        let ends = [
+            Transition::Retry { at_ms: START_MS + 1000 },
+            Transition::Bury,
+            Transition::Retain { until_ms },
+            Transition::Cancel { until_ms: Some(until_ms) },
+        ];
+        let finishes: Vec<_> = jobs.iter().zip(ends).map(|(job, end)| finish(job, end)).collect();
+        let finished = self.engine.finish(finishes).await.unwrap();
+        assert_eq!(finished, [Finished::Applied; 4]);
+        self.store(12, Schedule::Now).await;
+        self.running = self.claim(2, 12).await.unwrap();
+        let asked: Vec<_> = self.running.iter().map(|job| job.id).take(3).collect();
+        self.engine.cancel(&self.queue, &asked).await.unwrap();
+        self.store(6, Schedule::Now).await;
+        self.store(3, Schedule::At(START_MS + 1000)).await;
+        self.engine.set_test_clock(START_MS + 2000);
+    }
+
+    async fn store(&mut self, count: usize, schedule: Schedule) {
+        let jobs: Vec<_> = (0..count).map(|at| job(&self.queue, at, schedule)).collect();
+        self.ids.extend(jobs.iter().map(|job| job.id));
+        self.engine.enqueue(jobs, LEASE).await.unwrap();
+    }
+
+    async fn claim(&self, number: u64, limit: usize) -> Result<Vec<Claimed>, EngineError> {
+        let claim = Claim { queue: self.queue.clone(), worker: self.worker, number };
+        let queues = vec![QueueClaim { claim, limit }];
+        let request = ClaimRequest { finishes: Vec::new(), limit, queues };
+        self.engine.claim(request).await.map(|reply| reply.jobs)
+    }
+
+    /// Ends the running jobs in all ways.
+    async fn finish(&self) -> Result<Vec<Finished>, EngineError> {
+        let at_ms = START_MS + 60_000;
+        let ends = [
+            Transition::Done,
+            Transition::Retry { at_ms },
+            Transition::Schedule { at_ms },
+            Transition::Release,
+            Transition::Bury,
+            Transition::Retain { until_ms: at_ms },
+            Transition::Cancel { until_ms: Some(at_ms) },
+        ];
+        let ends = ends.iter().cycle();
+        self.engine
+            .finish(self.running.iter().zip(ends).map(|(j, e)| finish(j, *e)).collect())
+            .await
+    }
+
+    async fn reap(&self, number: u64) -> Result<usize, EngineError> {
+        let claim = Claim { queue: self.queue.clone(), worker: self.reaper, number };
+        let request = ReapRequest { claim, limit: 5, lease: LEASE };
+        self.engine.reap(request).await.map(|reply| reply.jobs.len())
+    }
+
+    async fn run(&self, operation: &str) -> Result<(), EngineError> {
+        match operation {
+            "claim" => self.claim(3, 7).await.map(drop),
+            "finish" => self.finish().await.map(drop),
+            "reap" => self.reap(1).await.map(drop),
+            "promote" => self.engine.promote(&self.queue, 100).await.map(drop),
+            "prune" => {
+                let mut limits = PruneLimits::default();
+                limits.dead_count = 0;
+                self.engine.prune(&self.queue, limits).await.map(drop)
+            }
+            "leave" => self.engine.leave(&self.queue, self.worker).await,
+            _ => unreachable!("{operation}"),
+        }
+    }
+
+    fn ask(&mut self, command: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut cmd = redis::cmd(command[0]);
+        cmd.arg(&command[1..]).query(&mut self.redis)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{{q}}:{name}", self.prefix)
+    }
+
+    /// Puts a text in place of what is under a key.
+    fn damage(&mut self, key: &str) {
+        let aside = format!("{}-aside", self.prefix);
+        let _ = self.ask(&["RENAME", key, &aside]);
+        self.ask(&["SET", key, "not ours"]).unwrap();
+    }
+
+    fn restore(&mut self, key: &str) {
+        let aside = format!("{}-aside", self.prefix);
+        self.ask(&["DEL", key]).unwrap();
+        let _ = self.ask(&["RENAME", &aside, key]);
+    }
+
+    /// Nothing disagrees, and no job that should be there is gone.
+    async fn inspect(&self, what: &str) {
+        let report = self.engine.audit(&self.queue, false).await.unwrap();
+        assert!(report.findings.is_empty(), "{what}: {:#?}", report.findings);
+    }
+
+    async fn count(&self) -> usize {
+        let ids: Vec<_> = self.ids.iter().copied().collect();
+        let stored = self.engine.get(&self.queue, &ids).await.unwrap();
+        stored.iter().flatten().count()
+    }
+}
+
+fn job(queue: &QueueName, number: usize, schedule: Schedule) -> NewJob {
+    let id = JobId::new();
+    let key = number.is_multiple_of(4).then(|| format!("key of {id}"));
+    let mut record = Record::new("kind", &b"payload"[..]);
+    record.priority = Priority::ALL[number % 3];
+    record.idempotency_key = key.clone().map(Into::into);
+    NewJob {
+        queue: queue.clone(),
+        id,
+        priority: record.priority,
+        record: record.encode(),
+        schedule,
+        idempotency_key: key,
+    }
+}
+
+fn finish(job: &Claimed, transition: Transition) -> Finish {
+    let record = Record::decode(&job.record).unwrap();
+    Finish {
+        id: job.id,
+        claim: job.claim.clone(),
+        transition,
+        history: (transition != Transition::Done).then(|| b"a past".to_vec()),
+        had_history: job.history.is_some(),
+        priority: record.priority,
+        idempotency_key: record.idempotency_key.map(|key| key.into_owned()),
+        run_time: Duration::from_millis(5),
+    }
+}
+
+async fn each_key_under(operation: &str, may_end_jobs: usize) {
+    let mut refused = 0;
+    for name in KEYS {
+        let what = format!("{operation} with a foreign `{name}`");
+        let mut scene = Scene::new().await;
+        scene.inspect("before anything").await;
+        let before = scene.count().await;
+        if operation == "reap" {
+            // Sweeps have gone on, so that the store was not away.
+            scene.reap(1).await.unwrap();
+            scene.engine.set_test_clock(START_MS + 14_000);
+            scene.reap(2).await.unwrap();
+            scene.engine.set_test_clock(START_MS + 16_000);
+        }
+        let key = scene.key(name);
+        scene.damage(&key);
+        let outcome = scene.run(operation).await;
+        scene.restore(&key);
+        if let Err(error) = &outcome {
+            assert_eq!(error.kind(), EngineErrorKind::Damaged, "{what}: {error}");
+            refused += 1;
+        }
+        scene.inspect(&what).await;
+        scene.run(operation).await.unwrap();
+        scene.inspect(&format!("{what}, repeated")).await;
+        let gone = before - scene.count().await;
+        assert!(gone <= may_end_jobs, "{what}: {gone} jobs are gone");
+    }
+    assert!(refused > 0, "{operation}: no key was missed");
+}
+
+#[tokio::test]
+async fn claim_takes_all_or_nothing() {
+    each_key_under("claim", 0).await;
+}
+
+#[tokio::test]
+async fn finish_ends_all_or_nothing() {
+    // Two of the twelve are done.
+    each_key_under("finish", 2).await;
+}
+
+#[tokio::test]
+async fn reap_takes_all_or_nothing() {
+    each_key_under("reap", 0).await;
+}
+
+#[tokio::test]
+async fn promote_moves_all_or_nothing() {
+    each_key_under("promote", 0).await;
+}
+
+#[tokio::test]
+async fn prune_removes_all_or_nothing() {
+    // One done, one cancelled, one dead.
+    each_key_under("prune", 3).await;
+}
+
+#[tokio::test]
+async fn leave_hides_no_jobs() {
+    each_key_under("leave", 0).await;
+}
