@@ -280,3 +280,34 @@ async fn prune_removes_all_or_nothing() {
 async fn leave_hides_no_jobs() {
     each_key_under("leave", 0).await;
 }
+
+/// Others' elements, malformed ids and ids without a record, in small claims whose records come at
+/// once and in large ones whose records come in a second trip.
+#[tokio::test]
+async fn claim_passes_over_what_is_no_job() {
+    for count in [3, 40] {
+        let mut scene = Scene::new().await;
+        scene.store(count, Schedule::Now).await;
+        let stranger = JobId::new().to_string();
+        let ready = scene.key("ready");
+        for element in ["", "x", &"?".repeat(22), &stranger, &"-".repeat(45)] {
+            scene.ask(&["LPUSH", &ready, element]).unwrap();
+            scene.ask(&["RPUSH", &ready, element]).unwrap();
+        }
+        let jobs = scene.claim(3, 1000).await.unwrap();
+        let ids: HashSet<_> = jobs.iter().map(|job| job.id).collect();
+        assert_eq!(ids.len(), jobs.len());
+        assert!(ids.is_subset(&scene.ids));
+        // Also those that were due: three scheduled ones and a retry.
+        assert_eq!(ids.len(), 6 + 4 + count);
+        let finishes = jobs.iter().map(|job| finish(job, Transition::Done)).collect();
+        let finished = scene.engine.finish(finishes).await.unwrap();
+        assert!(finished.iter().all(|finished| *finished == Finished::Applied));
+        scene.inspect("after strangers").await;
+        let held: i64 = redis::cmd("HLEN")
+            .arg(scene.key(&format!("claims:{}", scene.worker)))
+            .query(&mut scene.redis)
+            .unwrap();
+        assert_eq!(held, 2, "the twelve of before, and the last number");
+    }
+}

@@ -4,7 +4,10 @@ local function cut(held, number, id)
   local receipt = held.of[number]
   if type(receipt) == 'string' then
     local list, at = split_ids(receipt, {}), {}
-    for p, of in ipairs(list) do at[of] = p end
+    for p, of in ipairs(list) do
+      -- Twice in one receipt, as after damage: once is enough.
+      if at[of] then list[p] = '' else at[of] = p end
+    end
     receipt = {list = list, at = at}
     held.of[number] = receipt
   end
