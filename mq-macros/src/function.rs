@@ -85,7 +85,7 @@ fn whole(
     let body = ast::hidden("__mq_body");
     let call = &arguments.call;
     let finish = if function.sig.asyncness.is_some() { quote!(.await) } else { quote!() };
-    let attrs = other_attrs(&function.attrs);
+    let attrs = body_attrs(&function.attrs);
     let Signature { asyncness, fn_token, output: written, .. } = &function.sig;
     let inputs = function.sig.inputs.iter().map(|input| {
         let mut input = input.clone();
@@ -177,14 +177,11 @@ fn structure(
 fn constructor(function: &ItemFn, job: &Ident, fields: &[Field]) -> TokenStream {
     let vis = &function.vis;
     let name = &function.sig.ident;
-    let docs = function
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("doc") || attr.path().is_ident("cfg"));
+    let attrs = function.attrs.iter().filter(|attr| belongs_to_constructor(attr));
     let names: Vec<&Ident> = fields.iter().map(|field| &field.name).collect();
     let types = fields.iter().map(|field| &field.ty);
     quote! {
-        #(#docs)*
+        #(#attrs)*
         #[must_use = "a job is not enqueued until it is given to `enqueue`"]
         #vis fn #name(#(#names: #types),*) -> #job {
             #job { #(#names),* }
@@ -194,12 +191,17 @@ fn constructor(function: &ItemFn, job: &Ident, fields: &[Field]) -> TokenStream 
 
 /// Derives and serde's options are about the type, and so is what says whether it exists.
 fn belongs_to_type(attr: &Attribute) -> bool {
-    ["doc", "derive", "serde", "cfg", "deprecated"].iter().any(|name| attr.path().is_ident(name))
+    ["doc", "derive", "serde", "cfg"].iter().any(|name| attr.path().is_ident(name))
 }
 
-/// What is neither about the type nor about both.
-fn other_attrs(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs.iter().filter(|attr| !belongs_to_type(attr))
+/// What callers of the function see or run into.
+fn belongs_to_constructor(attr: &Attribute) -> bool {
+    ["doc", "cfg", "deprecated", "allow"].iter().any(|name| attr.path().is_ident(name))
+}
+
+/// What is about the body. Not `deprecated`: our own call of the body would be warned about.
+fn body_attrs(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs.iter().filter(|attr| !belongs_to_type(attr) && !attr.path().is_ident("deprecated"))
 }
 
 fn kind(function: &ItemFn, options: &Options) -> String {

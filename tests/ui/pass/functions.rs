@@ -62,6 +62,11 @@ async fn any_error(path: std::path::PathBuf) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
+#[mq::job]
+#[deprecated = "by nothing"]
+#[allow(clippy::too_many_arguments, unused_variables)]
+async fn wide(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) {}
+
 #[mq::job(blocking)]
 fn crunch(n: u64) -> Result<u64, std::convert::Infallible> {
     Ok(n * 2)
@@ -97,7 +102,7 @@ fn main() {
     output::<_, u64>(crunch(1));
     output::<_, Vec<String>>(any_error("a".into()));
     output::<_, ()>(again(1));
-    assert!(Crunch::OPTIONS.blocking);
+    const { assert!(Crunch::OPTIONS.blocking) };
     assert_eq!(serde_json::to_string(&tick()).unwrap(), "{}");
     assert_eq!(inner::Move::KIND, "move");
     assert_eq!(inner::r#move("a".into()).r#type, "a");
@@ -107,5 +112,5 @@ fn main() {
     registry.discover();
     let mut kinds: Vec<&str> = registry.entries().iter().map(|entry| entry.kind()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["again", "crunch", "move", "nothing", "sum", "tick", "welcome"]);
+    assert_eq!(kinds, ["again", "crunch", "move", "nothing", "sum", "tick", "welcome", "wide"]);
 }
