@@ -63,15 +63,15 @@ macro_rules! scripts {
 // `allow-oom` for all that makes room or must go on at the memory limit; not for what fills it.
 scripts! {
     CLAIM = "claim", " flags=allow-oom",
-        ["now_ms", "split_ids", "ready_lengths", "promote_due", "next_due"];
+        ["now_ms", "is_used", "split_ids", "ready_lengths", "promote_due", "next_due"];
     FINISH = "finish", " flags=allow-oom",
         ["now_ms", "bulk", "typed", "append", "split_ids", "open_receipts", "cut",
          "close_receipts", "forget_later", "count_ends"];
     EXTEND = "extend", " flags=allow-oom", ["now_ms"];
     JOIN = "join", " flags=allow-oom", ["now_ms"];
     LEAVE = "leave", " flags=allow-oom", [];
-    REAP = "reap", " flags=allow-oom", ["now_ms", "ready_lengths"];
-    REAP_TAKE = "reap_take", " flags=allow-oom", [];
+    REAP = "reap", " flags=allow-oom", ["now_ms", "is_used", "ready_lengths"];
+    REAP_TAKE = "reap_take", " flags=allow-oom", ["is_used"];
     PROMOTE = "promote", " flags=allow-oom",
         ["now_ms", "ready_lengths", "promote_due", "next_due"];
     PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "typed"];

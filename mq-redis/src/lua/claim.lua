@@ -38,7 +38,7 @@ local function read(k, a)
   if queue.lost then return queue end
   local past = redis.call('HMGET', queue.claims, queue.number, 'last')
   queue.receipt = past[1]
-  queue.seen = past[2] and tonumber(queue.number) <= tonumber(past[2])
+  queue.seen = is_used(queue.number, past[2])
   queue.is_paused = redis.call('EXISTS', queue.paused) == 1
   return queue
 end

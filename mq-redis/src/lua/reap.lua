@@ -31,7 +31,7 @@ end
 
 local past = redis.call('HMGET', KEYS[2], ARGV[3], 'last')
 if past[1] then return {now, {}, {}, past[1]} end
-if past[2] and tonumber(ARGV[3]) <= tonumber(past[2]) then return {now, {}, {}, ''} end
+if is_used(ARGV[3], past[2]) then return {now, {}, {}, ''} end
 
 local swept = tonumber(redis.call('GET', KEYS[3]) or now)
 local grace = tonumber(redis.call('GET', KEYS[4]) or 0)

@@ -17,7 +17,7 @@ local lease = redis.call('ZSCORE', KEYS[1], reaper)
 if not lease or lease == '0' then return 'LOST' end
 local past = redis.call('HMGET', KEYS[2], number, 'last')
 if past[1] then return {past[1], 1} end
-if past[2] and tonumber(number) <= tonumber(past[2]) then return {'', 0} end
+if is_used(number, past[2]) then return {'', 0} end
 -- All types before any change.
 for k = 2, #KEYS do redis.call('HLEN', KEYS[k]) end
 
@@ -27,7 +27,7 @@ local function numbers_of(claims)
   for _, field in ipairs(redis.call('HKEYS', claims)) do
     if field ~= 'last' then numbers[#numbers + 1] = field end
   end
-  table.sort(numbers, function(a, b) return tonumber(a) < tonumber(b) end)
+  table.sort(numbers, function(a, b) return a ~= b and is_used(a, b) end)
   return numbers
 end
 
