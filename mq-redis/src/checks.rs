@@ -384,3 +384,6 @@ fn time_ms(value: &Value) -> Option<u64> {
     };
     Some(number(parts.first()?)? * 1000 + number(parts.get(1)?)? / 1000)
 }
+
+#[cfg(test)]
+mod tests;

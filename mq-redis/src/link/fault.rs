@@ -149,3 +149,45 @@ fn with_cause(error: EngineError, cause: Option<&RedisError>) -> EngineError {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use EngineErrorKind as Kind;
+
+    fn reply(line: &str) -> ServerError {
+        match redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_refusal_has_its_class_and_says_what_to_do() {
+        for (line, fault, kind, advice) in [
+            ("NOSCRIPT No matching script", Fault::NoScript, Kind::Unavailable, "SCRIPT FLUSH"),
+            ("LOADING Redis is loading", Fault::Passing, Kind::Unavailable, "try again later"),
+            ("BUSY Redis is busy", Fault::Passing, Kind::Unavailable, "slowlog"),
+            ("MASTERDOWN Link is down", Fault::Passing, Kind::Unavailable, "failing over"),
+            ("NOREPLICAS Not enough", Fault::Passing, Kind::Unavailable, "replicas"),
+            ("OOM command not allowed", Fault::Full, Kind::Full, "maxmemory"),
+            ("EXECABORT discarded because of: OOM x", Fault::Full, Kind::Full, "maxmemory"),
+            ("MISCONF Errors writing to the AOF", Fault::Full, Kind::Full, "disk"),
+            ("READONLY You can't write", Fault::Denied, Kind::Denied, "primary"),
+            ("NOAUTH Authentication required.", Fault::Denied, Kind::Denied, ":password@host"),
+            ("WRONGPASS invalid pair", Fault::Denied, Kind::Denied, "check them in the URL"),
+            ("NOPERM no permissions", Fault::Denied, Kind::Denied, "ACL SETUSER"),
+            ("WRONGTYPE Operation against", Fault::Damaged, Kind::Damaged, "did not write"),
+            ("ERR unknown command", Fault::Other, Kind::Invalid, "7.0"),
+            ("EXECABORT previous errors", Fault::Other, Kind::Invalid, ""),
+        ] {
+            let error = reply(line);
+            assert_eq!(Fault::of(&error), fault, "{line}");
+            let told = refusal(&error);
+            assert_eq!(told.kind(), kind, "{line}");
+            assert!(told.to_string().contains(advice), "{told}");
+            let code = line.split(' ').next().unwrap();
+            assert!(told.to_string().contains(code), "{told}");
+        }
+    }
+}

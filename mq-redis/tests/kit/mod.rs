@@ -3,7 +3,6 @@
 #![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
 #![allow(clippy::unwrap_used, reason = "not in a function that is marked as a test")]
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +99,7 @@ pub struct Pending {
 }
 
 /// Repeats a check until it holds.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     let deadline = clock::now() + PLENTY;
     while !check().await {
         assert!(clock::now() < deadline, "never came true: {what}");
