@@ -67,8 +67,8 @@ pub(crate) fn refusal(error: &ServerError) -> EngineError {
         "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" => "the server is failing over; try again later",
         "NOREPLICAS" => "too few replicas are connected for `min-replicas-to-write`",
         "OOM" | "EXECABORT" => {
-            "the server is at its memory limit and takes no more jobs; run more workers or raise it \
-             with `CONFIG SET maxmemory`"
+            "the server is at its memory limit and takes no more jobs; run more workers or raise \
+             it with `CONFIG SET maxmemory`"
         }
         "MISCONF" => "the server cannot write to its disk; free some space and see its log",
         "READONLY" => "this is a replica and takes no writes; give the address of the primary",
