@@ -319,7 +319,11 @@ impl Link {
             }
             Err(cause) => {
                 let denied = fault::denied(settings, &cause);
-                tracing::warn!(server = %settings, error = %cause, "cannot connect to redis");
+                // Once per outage; there may be many tries in it.
+                if self.shared.failures.load(Ordering::Relaxed) == 0 {
+                    tracing::warn!(server = %settings, error = %cause, "cannot connect to redis");
+                }
+                tracing::debug!(server = %settings, error = %cause, "a try to connect failed");
                 self.fail(cause);
                 Err(denied)
             }

@@ -100,6 +100,11 @@ pub(super) fn denied(settings: &Settings, cause: &RedisError) -> Option<EngineEr
         redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => {
             return denied_by_server(settings, cause);
         }
+        // The library passes this on as text only.
+        redis::ErrorKind::Io if cause.to_string().contains("invalid peer certificate") => format!(
+            "{settings} shows a certificate that is not trusted here: add its authority to the \
+             system's, or name a file with it in the environment variable SSL_CERT_FILE"
+        ),
         _ => return None,
     };
     Some(EngineError::new(EngineErrorKind::Denied, message).with_source(cause.clone()))
