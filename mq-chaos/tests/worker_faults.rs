@@ -66,10 +66,12 @@ async fn f02_a_zombies_completion_is_fenced() {
     let server = RedisServer::start();
     let scene = Scene::new(&server.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
-    scene.enqueue_all(&jobs(1000, 40), 50).await;
     let freezes = 20;
     for round in 0..freezes {
-        scene.until_started((round + 1) * 30).await;
+        let before = scene.starts();
+        scene.enqueue(&jobs(50, 100)).await;
+        // Both have all their slots taken.
+        scene.until_started(before + 16).await;
         let victim = round % 2;
         fleet.worker(victim).signal("STOP");
         if round % 4 == 0 {
@@ -85,7 +87,7 @@ async fn f02_a_zombies_completion_is_fenced() {
     let account = scene.judge().await;
     // Every job was counted done once, however often handlers ran to their end.
     let dead = scene.dead().await.len() as u64;
-    assert_eq!(stats.done_total + dead, 1000, "{stats:#?}");
+    assert_eq!(stats.done_total + dead, 50 * freezes as u64, "{stats:#?}");
     assert!(Scene::unexplained(&account) <= freezes * 8);
     assert!(fleet.stop().iter().all(|code| *code == Some(0)), "a zombie must go on working");
 }
@@ -141,11 +143,12 @@ async fn f09_poison_is_bounded() {
     let dead = scene.dead().await;
     assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
     let never_ended = account.which(|life| life.ends_ok == 0);
-    assert_eq!(never_ended.len(), poison, "exactly the poisonous ones never ended");
     assert!(never_ended.iter().all(|id| dead.contains_key(id)));
     assert!(died <= 3 * poison, "{died} deaths for {poison} poisonous jobs");
-    // Neighbours may die with them, but rarely: see `lifecycle::INTERRUPTION_SPREAD`.
-    assert!(dead.len() <= 2 * poison, "{} dead letters", dead.len());
+    // A neighbour that was in flight at three crashes is blamed as well; being spread makes that
+    // rare: see `lifecycle::INTERRUPTION_SPREAD`.
+    let neighbours = never_ended.len() - poison;
+    assert!(neighbours <= poison / 4, "{neighbours} harmless jobs are dead letters");
     fleet.stop();
 }
 

@@ -170,8 +170,10 @@ pub struct Decision {
 /// How long a worker that lacks a kind leaves the job alone.
 pub const UNKNOWN_KIND_DELAY: Duration = Duration::from_secs(15);
 
-/// Second and later interruptions are spread over this time, so that a job which kills workers
-/// stops taking the same neighbours down with it. Short enough for the recovery bound of P7.
+/// Interrupted jobs come back spread over this time, so that one which kills workers does not take
+/// the same neighbours down with it again: at the front of the queue, all that were in flight
+/// together would be claimed together and blamed together. Short enough for the recovery bound
+/// of P7 (15 s lease, 2 s sweep, 2 s spread).
 pub const INTERRUPTION_SPREAD: Duration = Duration::from_secs(2);
 
 /// Decides what becomes of a job whose claim has ended.
@@ -247,8 +249,6 @@ fn interrupted(policy: &Policy, past: &mut History, now_ms: u64, rng: &mut Rng) 
         let error = format!("its worker died {count} times while running it");
         past.push_error(now_ms, &error);
         bury(past, DeathReason::Poison, now_ms)
-    } else if count == 1 {
-        Transition::Release
     } else {
         let spread_ms = INTERRUPTION_SPREAD.as_millis() as u64;
         Transition::Retry { at_ms: now_ms.saturating_add(rng.between(0, spread_ms)) }
@@ -334,8 +334,7 @@ mod tests {
             }
             Ended::HandedBack => transition == Transition::Release && history.is_none(),
             Ended::Interrupted => match interruptions {
-                0 => transition == Transition::Release,
-                1 => matches!(transition, Transition::Retry { at_ms } if at_ms <= NOW + 2_000),
+                0 | 1 => matches!(transition, Transition::Retry { at_ms } if at_ms <= NOW + 2_000),
                 _ => transition == Transition::Bury,
             },
         };
@@ -348,6 +347,6 @@ mod tests {
         let history = History { interruptions: vec![old; 5], ..History::default() };
         let decision =
             decide(&Policy::DEFAULT, &history, &Ended::Interrupted, NOW, &mut Rng::seeded(1));
-        assert_eq!(decision.transition, Transition::Release);
+        assert!(matches!(decision.transition, Transition::Retry { .. }));
     }
 }

@@ -23,7 +23,7 @@ use crate::shared::Shared;
 
 /// How often the jobs of dead workers are looked for. With the default lease of 15 s this keeps
 /// the promise that they run again within 20 s.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(2);
 /// Everything that is not urgent.
 const TIDY_INTERVAL: Duration = Duration::from_secs(60);
 /// Most jobs of one reap. Each has its record on board, so not [`BATCH_MAX`].
@@ -88,7 +88,7 @@ impl Housekeeper {
             let pause = match result {
                 Ok(()) => {
                     retrying.succeeded();
-                    SWEEP_INTERVAL
+                    self.sweep_interval()
                 }
                 Err(error) => retrying.failed(&error),
             };
@@ -97,6 +97,12 @@ impl Housekeeper {
                 () = stop.fired() => {}
             }
         }
+    }
+
+    /// Several sweeps to a lease: a sweep that finds that none came for a whole lease takes the
+    /// store to have been away, and spares everybody.
+    fn sweep_interval(&self) -> Duration {
+        (self.shared.config.lease / 5).min(SWEEP_INTERVAL_MAX)
     }
 
     async fn round(&self, tidy: bool, stop: &Signal) -> Result<(), EngineError> {
