@@ -43,9 +43,8 @@ impl Script {
 /// Declares scripts: `CONSTANT = "operation", flags, [functions]`. The functions come in the order
 /// given; one that calls another comes after it.
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $flags:literal, [$($lib:literal),*];)+) => {
-        $($(#[$doc])*
-        pub(crate) static $constant: Script = Script {
+    ($($constant:ident = $name:literal, $flags:literal, [$($lib:literal),*];)+) => {
+        $(pub(crate) static $constant: Script = Script {
             name: $name,
             source: concat!(
                 "#!lua", $flags, "\n",

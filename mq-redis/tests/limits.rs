@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use mq_core::engine::{
-    About, ClaimRequest, Engine, NewJob, QueueClaim, QueueReply, ReapRequest, Schedule,
+    About, Beat, BeatReply, ClaimRequest, Engine, EngineErrorKind, Finish, Finished, NewJob,
+    PruneLimits, QueueClaim, QueueReply, ReapRequest, Schedule,
 };
+use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, WorkerId};
 use mq_redis::RedisEngine;
-use mq_testkit::{shared_url, unique_prefix};
+use mq_testkit::{RedisServer, shared_url, unique_prefix};
 
 const LEASE: Duration = Duration::from_secs(15);
 const START_MS: u64 = 1_700_000_000_000;
@@ -26,15 +28,18 @@ fn queue() -> QueueName {
     QueueName::new("q").unwrap()
 }
 
-async fn store(engine: &RedisEngine, count: usize) -> HashSet<JobId> {
-    let job = || NewJob {
+fn job() -> NewJob {
+    NewJob {
         queue: queue(),
         id: JobId::new(),
         record: Record::new("kind", &b""[..]).encode(),
         schedule: Schedule::Now,
         priority: Priority::Normal,
         idempotency_key: None,
-    };
+    }
+}
+
+async fn store(engine: &RedisEngine, count: usize) -> HashSet<JobId> {
     let replies = engine.enqueue((0..count).map(|_| job()).collect(), LEASE).await.unwrap();
     replies.into_iter().map(|reply| reply.id).collect()
 }
@@ -106,4 +111,44 @@ async fn any_number_of_dead_workers_is_found() {
     }
     assert_eq!((jobs, workers.len()), (sent, 50));
     assert_eq!(engine.workers(&queue()).await.unwrap().len(), 1, "the reaper alone");
+}
+
+/// Workers go on at the memory limit, whatever becomes of their jobs, or it would never be left.
+#[tokio::test]
+async fn at_the_memory_limit_only_enqueueing_stops() {
+    let server = RedisServer::start();
+    let engine = RedisEngine::connect(&server.url()).await.unwrap();
+    let sent = store(&engine, 4).await;
+    let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).exec(&mut redis).unwrap();
+    let refused = engine.enqueue(vec![job()], LEASE).await.unwrap_err();
+    assert_eq!(refused.kind(), EngineErrorKind::Full);
+
+    let [worker, reaper] = [join(&engine, LEASE * 2).await, join(&engine, LEASE * 2).await];
+    let ids = claim(&engine, worker, 1, 4).await;
+    assert_eq!(ids.iter().copied().collect::<HashSet<_>>(), sent);
+    let beat = Beat { queue: queue(), worker, lease: LEASE, about: Some(About::default()) };
+    let beats = engine.extend(vec![beat]).await.unwrap();
+    assert!(matches!(beats[..], [BeatReply::Extended { .. }]));
+    let at_ms = 1;
+    let ends = [Transition::Done, Transition::Retry { at_ms }, Transition::Bury];
+    let finish = |(id, transition): (&JobId, _)| Finish {
+        id: *id,
+        claim: token(worker, 1),
+        transition,
+        history: Some(vec![b'h'; 1000]),
+        had_history: false,
+        priority: Priority::Normal,
+        idempotency_key: None,
+        run_time: LEASE,
+    };
+    let finishes = ids.iter().zip(ends).map(finish).collect();
+    assert_eq!(engine.finish(finishes).await.unwrap(), [Finished::Applied; 3]);
+    assert_eq!(engine.promote(&queue(), 10).await.unwrap().done, 1);
+    engine.leave(&queue(), worker).await.unwrap();
+    let request = ReapRequest { claim: token(reaper, 1), limit: 10, lease: LEASE };
+    assert_eq!(engine.reap(request).await.unwrap().jobs.len(), 1);
+    let mut limits = PruneLimits::default();
+    limits.dead_count = 0;
+    assert_eq!(engine.prune(&queue(), limits).await.unwrap().done, 1);
 }
