@@ -62,8 +62,8 @@ mod tests {
     async fn message_and_place_are_kept() {
         note_places();
         let line = line!() + 1;
-        let caught = catch(async { panic!("no {}", "luck") }).await;
-        let text = caught.map(|()| ()).unwrap_err();
+        let caught: Result<(), _> = catch(async { panic!("no {}", "luck") }).await;
+        let text = caught.unwrap_err();
         assert!(text.contains(&format!("panic.rs:{line}:")), "{text}");
         assert!(text.ends_with(": no luck"), "{text}");
         assert_eq!(catch(async { 3 }).await, Ok(3));

@@ -58,8 +58,6 @@ struct Sent {
     classes: Vec<Class>,
     /// Per queue of the request: its place.
     queues: Vec<usize>,
-    /// Whether it was sent before, so that finishes may have been applied already.
-    again: bool,
 }
 
 impl Puller {
@@ -129,7 +127,7 @@ impl Puller {
         let (queues, claims) = asked.into_iter().unzip();
         let limit = self.slots.free().min(BATCH_MAX);
         let request = ClaimRequest { finishes, limit, queues: claims };
-        Some(Sent { request, classes, queues, again: false })
+        Some(Sent { request, classes, queues })
     }
 
     /// Sends a request and takes its reply in; keeps the request if there is none.
@@ -145,7 +143,7 @@ impl Puller {
                 self.take_in(&sent, reply);
             }
             Err(error) => {
-                self.unanswered = Some(Sent { again: true, ..sent });
+                self.unanswered = Some(sent);
                 self.pause(&error).await;
             }
         }
@@ -177,9 +175,8 @@ impl Puller {
         let tally = &self.shared.tally;
         for (at, answer) in finished.iter().enumerate() {
             match answer {
-                Finished::Applied => tally.count(sent.classes[at]),
-                Finished::Already if sent.again => tally.count(sent.classes[at]),
-                Finished::Already => {}
+                // The engine repeats requests by itself, so "already" mostly means: by us.
+                Finished::Applied | Finished::Already => tally.count(sent.classes[at]),
                 _ => {
                     tally.fenced();
                     let finish = &sent.request.finishes[at];

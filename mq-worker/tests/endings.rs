@@ -1,12 +1,14 @@
 //! The ways in which an attempt can end, and what becomes of the job.
 
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
+
 mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use mq_core::backoff::Jitter;
-use mq_core::engine::{NewJob, Schedule};
+use mq_core::engine::{About, ClaimRequest, NewJob, QueueClaim, Schedule};
 use mq_core::{
     Backoff, Context, DeathReason, JobId, JobOptions, Priority, QueueName, Record, State,
 };
@@ -275,16 +277,14 @@ async fn jobs_of_a_dead_worker_run_again_and_poison_is_bounded() {
     // Incarnations that take the job and are never heard of again.
     for round in 0..3 {
         let worker = mq_core::WorkerId::random();
-        let (lease, about) = (Duration::from_secs(1), mq_core::engine::About::default());
+        let (lease, about) = (Duration::from_secs(1), About::default());
         mq.engine().join(&queue, worker, lease, &about).await.unwrap();
-        let claim = mq_core::Claim { queue: queue.clone(), worker, number: 1 };
-        let asked = vec![mq_core::engine::QueueClaim { claim, limit: 1 }];
+        let mut number = 0;
         let taken = async || {
-            let request = mq_core::engine::ClaimRequest {
-                finishes: Vec::new(),
-                limit: 1,
-                queues: asked.clone(),
-            };
+            number += 1;
+            let claim = mq_core::Claim { queue: queue.clone(), worker, number };
+            let queues = vec![QueueClaim { claim, limit: 1 }];
+            let request = ClaimRequest { finishes: Vec::new(), limit: 1, queues };
             mq.engine().claim(request).await.unwrap().jobs.iter().any(|job| job.id == poison)
         };
         eventually(|| format!("round {round}: the claim of the job"), taken).await;

@@ -1,5 +1,7 @@
 //! What a worker survives.
 
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! What a worker does when nothing goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
+
 mod support;
 
 use std::sync::Arc;

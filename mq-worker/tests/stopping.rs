@@ -1,5 +1,7 @@
 //! The way down: quiet, drain, hand back.
 
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
+
 mod support;
 
 use std::sync::Arc;

@@ -12,6 +12,8 @@ use crate::shutdown::Phase;
 
 /// What handlers that obey a cancellation have to come to their end after the grace.
 const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long it may take from the table of running jobs to the pile of outcomes.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 /// How long an unreachable store may hold up a worker that wants to stop.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 const LEAVE_MAX: Duration = Duration::from_secs(2);
@@ -41,12 +43,7 @@ impl Puller {
     /// how many ends of jobs could not be sent.
     pub(super) async fn hand_back(&mut self) -> usize {
         self.shared.running.stop(LAST_WORDS);
-        let deadline = now() + LAST_WORDS;
-        self.collect();
-        while self.slots.used() > 0 && now() < deadline {
-            let _ = timeout(deadline - now(), self.shared.outcomes.rung()).await;
-            self.collect();
-        }
+        self.let_end(LAST_WORDS).await;
         let left = self.shared.running.take_all();
         for held in left {
             if let Some(abort) = &held.abort {
@@ -54,6 +51,8 @@ impl Puller {
             }
             execute::abandon(&self.shared, held);
         }
+        // Somebody may have taken a job out of the table and not yet put its end on the pile.
+        self.let_end(SETTLE_MAX).await;
         let unsent = self.flush(now() + FLUSH_MAX).await;
         if unsent == 0 {
             self.leave().await;
@@ -65,6 +64,17 @@ impl Puller {
             );
         }
         unsent
+    }
+
+    /// Waits until nothing runs any more, but no longer than this.
+    async fn let_end(&mut self, limit: Duration) {
+        let deadline = now() + limit;
+        self.collect();
+        while self.slots.used() > 0 && now() < deadline {
+            let left = deadline.saturating_duration_since(now());
+            let _ = timeout(left, self.shared.outcomes.rung()).await;
+            self.collect();
+        }
     }
 
     /// Sends everything that is settled, or as much as the time allows.
