@@ -39,10 +39,8 @@ async fn at(step: &str, action: &str) {
             ..Chaos::lasting(number, 10)
         })
         .collect();
-    scene.enqueue(&jobs[..10]).await;
-    scene.enqueue_at(&jobs[10..20], Schedule::After(Duration::from_millis(300))).await;
-    scene.until_started(10).await;
-    scene.enqueue(&jobs[20..]).await;
+    scene.enqueue(&jobs[..20]).await;
+    scene.enqueue_at(&jobs[20..], Schedule::After(Duration::from_millis(300))).await;
 
     let hit = wait_for_hit(&mut fleet, victim, action).await;
     fleet.add(None);
