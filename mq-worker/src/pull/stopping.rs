@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mq_core::clock::now;
 use mq_core::telemetry::TARGET_WORKER;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::Puller;
@@ -14,6 +15,8 @@ use crate::shutdown::Phase;
 const LAST_WORDS: Duration = Duration::from_millis(250);
 /// How long it may take from the table of running jobs to the pile of outcomes.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
+/// How long tasks that were aborted may take to end before they count as blocking.
+const ABORT_MAX: Duration = Duration::from_millis(100);
 /// How long an unreachable store may hold up a worker that wants to stop.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 const LEAVE_MAX: Duration = Duration::from_secs(2);
@@ -45,15 +48,30 @@ impl Puller {
         self.shared.running.stop(LAST_WORDS);
         self.let_end(LAST_WORDS).await;
         let left = self.shared.running.take_all();
+        let mut aborted = Vec::new();
         for held in left {
-            if let Some(abort) = &held.abort {
-                abort.abort();
-            }
+            aborted.extend(held.abort.clone());
             execute::abandon(&self.shared, held);
         }
+        aborted.iter().for_each(AbortHandle::abort);
         // Somebody may have taken a job out of the table and not yet put its end on the pile.
         self.let_end(SETTLE_MAX).await;
         let unsent = self.flush(now() + FLUSH_MAX).await;
+        let ended = async {
+            while aborted.iter().any(|task| !task.is_finished()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = timeout(ABORT_MAX, ended).await;
+        let blocking = aborted.iter().filter(|task| !task.is_finished()).count();
+        if blocking > 0 {
+            (0..blocking).for_each(|_| self.shared.tally.abandoned());
+            tracing::error!(
+                target: TARGET_WORKER, blocking,
+                "handlers block their threads and cannot be stopped; their jobs were handed back, \
+                 but the end of this process may have to wait for them"
+            );
+        }
         if unsent == 0 {
             self.leave().await;
         } else {
