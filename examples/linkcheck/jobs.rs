@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mq::prelude::*;
 use mq::{EnqueueError, JobSet};
+use tokio::sync::OnceCell;
 
 use crate::html::{self, Target};
 use crate::http;
@@ -57,6 +58,9 @@ pub(crate) enum CheckError {
     Enqueue(#[source] EnqueueError),
 }
 
+/// The hashes of the anchors of a page.
+type Anchors = Arc<HashSet<u64>>;
+
 /// What the handlers of a worker process share.
 pub(crate) struct App {
     /// Jobs of an earlier run that was broken off are not ours to do.
@@ -66,8 +70,8 @@ pub(crate) struct App {
     /// Jobs that this process has enqueued: most links of a page are on all others, too. Only
     /// saves requests; that nothing is enqueued twice is the idempotency keys' work.
     pub(crate) enqueued: Mutex<HashSet<u64>>,
-    /// Hashes of the anchors of pages, by path.
-    pub(crate) anchors: Mutex<HashMap<String, Arc<HashSet<u64>>>>,
+    /// By the paths of the pages.
+    pub(crate) anchors: Mutex<HashMap<String, Arc<OnceCell<Anchors>>>>,
 }
 
 impl Handler<App> for CheckPage {
@@ -90,7 +94,9 @@ impl Handler<App> for CheckPage {
             status => return Err(CheckError::Status { url: self.url, status }),
         }
         let page = html::scan(&String::from_utf8_lossy(&answer.body));
-        let anchors = app.remember(&self.url, &page.anchors);
+        let anchors = anchors(&page);
+        // Fails if it is known already, and then it is the same.
+        let _ = app.place(&self.url).set(Arc::clone(&anchors));
         let targets: HashSet<Target> =
             page.links.iter().filter_map(|link| html::resolve(&self.url, link)).collect();
         let mut follow_ups = FollowUps::new(app, &self.url);
@@ -137,32 +143,36 @@ impl Handler<App> for CheckLink {
 }
 
 impl App {
-    fn remember(&self, path: &str, anchors: &[String]) -> Arc<HashSet<u64>> {
-        let anchors: Arc<HashSet<u64>> = Arc::new(anchors.iter().map(|a| hash(a)).collect());
+    /// Where the anchors of a page are, or will be.
+    fn place(&self, path: &str) -> Arc<OnceCell<Anchors>> {
         let mut cache = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHE_MAX {
             cache.clear();
         }
-        cache.insert(path.to_owned(), Arc::clone(&anchors));
-        anchors
+        Arc::clone(cache.entry(path.to_owned()).or_default())
     }
 
-    /// None, if there is no such page: its own job says so.
-    async fn anchors_of(&self, path: &str) -> Result<Option<Arc<HashSet<u64>>>, CheckError> {
-        let known = self.anchors.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if known.is_some() {
-            return Ok(known);
-        }
-        let answer = self.site.get(path).await.map_err(CheckError::Http)?;
-        match answer.status {
-            200 => {
-                let page = html::scan(&String::from_utf8_lossy(&answer.body));
-                Ok(Some(self.remember(path, &page.anchors)))
+    /// None, if there is no such page: its own job says so. Links to one page come in a row and
+    /// are checked at the same time: the first one fetches it, the others wait.
+    async fn anchors_of(&self, path: &str) -> Result<Option<Anchors>, CheckError> {
+        let place = self.place(path);
+        let anchors = place.get_or_try_init(|| async {
+            let answer = self.site.get(path).await.map_err(CheckError::Http)?;
+            match answer.status {
+                200 => Ok(anchors(&html::scan(&String::from_utf8_lossy(&answer.body)))),
+                status => Err(CheckError::Status { url: path.to_owned(), status }),
             }
-            403 | 404 => Ok(None),
-            status => Err(CheckError::Status { url: path.to_owned(), status }),
+        });
+        match anchors.await {
+            Ok(anchors) => Ok(Some(Arc::clone(anchors))),
+            Err(CheckError::Status { status: 403 | 404, .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
+}
+
+fn anchors(page: &html::Page) -> Anchors {
+    Arc::new(page.anchors.iter().map(|anchor| hash(anchor)).collect())
 }
 
 /// The jobs that a page brings about.
