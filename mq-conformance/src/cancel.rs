@@ -28,7 +28,7 @@ pub async fn a_waiting_job_is_kept_for_its_retention(fixture: &dyn Fixture) {
     }
 }
 
-pub async fn a_running_job_is_marked_until_it_ends(fixture: &dyn Fixture) {
+pub async fn a_running_job_is_marked_until_it_ends_for_good(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
     let id = draft("q").put(&engine).await;
@@ -40,9 +40,11 @@ pub async fn a_running_job_is_marked_until_it_ends(fixture: &dyn Fixture) {
     assert_eq!((marked.state, marked.cancel_requested), (State::Running, true));
     hand.end(&job, Transition::Release).await;
     let job = hand.one().await;
-    let unmarked = stored(&engine, "q", id).await.expect("the job");
-    assert_eq!((unmarked.state, unmarked.cancel_requested), (State::Running, false));
-    hand.end(&job, Transition::Done).await;
+    let marked = stored(&engine, "q", id).await.expect("the job");
+    assert_eq!((marked.state, marked.cancel_requested), (State::Running, true));
+    let until_ms = fixture.now_ms() + ms(HOUR);
+    hand.end(&job, Transition::Retain { until_ms }).await;
+    assert!(!stored(&engine, "q", id).await.expect("the job").cancel_requested);
 }
 
 pub async fn a_request_outlives_the_worker_that_ran_the_job(fixture: &dyn Fixture) {

@@ -256,6 +256,7 @@ pub(crate) fn finish(job: &Claimed, transition: Transition, history: Option<Vec<
         had_history: job.history.is_some(),
         priority: record.priority,
         idempotency_key: record.idempotency_key.map(|key| key.into_owned()),
+        failed: matches!(transition, Transition::Retry { .. }),
         run_time: Duration::from_millis(3),
     }
 }

@@ -166,7 +166,7 @@ macro_rules! suite {
             }
             cancel {
                 a_waiting_job_is_kept_for_its_retention,
-                a_running_job_is_marked_until_it_ends,
+                a_running_job_is_marked_until_it_ends_for_good,
                 a_request_outlives_the_worker_that_ran_the_job,
                 works_for_a_full_batch,
                 a_cancelled_job_is_not_run_as_well,

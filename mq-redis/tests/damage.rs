@@ -214,6 +214,7 @@ fn finish(job: &Claimed, transition: Transition) -> Finish {
         had_history: job.history.is_some(),
         priority: record.priority,
         idempotency_key: record.idempotency_key.map(|key| key.into_owned()),
+        failed: false,
         run_time: Duration::from_millis(5),
     }
 }

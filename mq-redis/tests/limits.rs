@@ -140,6 +140,7 @@ async fn at_the_memory_limit_only_enqueueing_stops() {
         had_history: false,
         priority: Priority::Normal,
         idempotency_key: None,
+        failed: false,
         run_time: LEASE,
     };
     let finishes = ids.iter().zip(ends).map(finish).collect();

@@ -96,6 +96,7 @@ fn end(job: &Claimed, chance: u64, now_ms: u64) -> Finish {
         had_history: job.history.is_some(),
         priority: record.priority,
         idempotency_key: record.idempotency_key.map(|key| key.into_owned()),
+        failed: false,
         run_time: Duration::from_millis(1),
     }
 }

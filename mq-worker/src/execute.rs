@@ -39,7 +39,7 @@ pub(crate) struct Body {
 
 /// What a claimed job turned out to be.
 pub(crate) enum Prepared {
-    Run(Box<Run>),
+    Run(Run),
     /// It ended without a handler.
     Settled(Settled),
 }
@@ -47,8 +47,7 @@ pub(crate) enum Prepared {
 /// Reads a claimed job and finds its handler.
 pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepared {
     let Claimed { id, claim, record: mut bytes, history } = claimed;
-    let had_history = history.is_some();
-    let history = history.map_or_else(History::default, |bytes| History::decode(&bytes));
+    let history = history.map(|bytes| Box::new(History::decode(&bytes)));
     let record = Record::decode(&bytes);
     let policy = policy(shared, record.as_ref().ok());
     let mut card = Card {
@@ -56,7 +55,6 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
         policy,
         timeout: Duration::ZERO,
         history,
-        had_history,
         priority: record.as_ref().map_or_else(|_| Default::default(), |record| record.priority),
         idempotency_key: None,
         started: now(),
@@ -65,7 +63,7 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
         id,
         kind: String::new(),
         claim,
-        number: card.history.next_attempt(),
+        number: card.history.as_ref().map_or(1, |history| history.next_attempt()),
         max_attempts: card.policy.max_attempts,
         tags: Vec::new(),
         traceparent: None,
@@ -94,7 +92,7 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
             // The payload is the tail of the record: cut the head off in place.
             bytes.drain(..bytes.len() - payload_len);
             let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
-            Prepared::Run(Box::new(Run { held, body: Body { entry, state, request } }))
+            Prepared::Run(Run { held, body: Body { entry, state, request } })
         }
         Err(ended) => {
             if ended == Ended::UnknownKind {
@@ -271,16 +269,22 @@ fn conclude(shared: &Shared, held: Held, ended: &Ended) -> Settled {
     let now_ms = shared.clock.now_ms();
     // Seeded by the job, so no lock is needed; ids differ in their random half.
     let mut rng = Rng::seeded(attempt.id.as_u128() as u64 ^ u64::from(attempt.number));
-    let decision = decide(&card.policy, &card.history, ended, now_ms, &mut rng);
+    let had_history = card.history.is_some();
+    let history = card.history.unwrap_or_default();
+    let decision = decide(&card.policy, &history, ended, now_ms, &mut rng);
     let class = report(&attempt, ended, &decision.transition, run_time, now_ms);
     let finish = Finish {
         id: attempt.id,
         claim: attempt.claim.clone(),
         transition: decision.transition,
         history: decision.history.map(|history| history.encode()),
-        had_history: card.had_history,
+        had_history,
         priority: card.priority,
         idempotency_key: card.idempotency_key,
+        failed: matches!(
+            ended,
+            Ended::Failed { .. } | Ended::Discarded { .. } | Ended::Malformed { .. }
+        ),
         run_time,
     };
     Settled { finish, class, slot: Some(card.queue) }
@@ -299,7 +303,9 @@ fn report(
     let run_ms = run_time.as_millis() as u64;
     match (ended, transition) {
         (Ended::Done, _) => {
-            tracing::debug!(target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, "job done");
+            tracing::debug!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, "job done"
+            );
             Class::Done
         }
         (
@@ -328,7 +334,9 @@ fn report(
             Class::Snoozed
         }
         (Ended::Cancelled, _) => {
-            tracing::info!(target: TARGET_JOB, %id, kind, %queue, attempt = number, "job cancelled");
+            tracing::info!(
+                target: TARGET_JOB, %id, kind, %queue, attempt = number, run_ms, "job cancelled"
+            );
             Class::Cancelled
         }
         _ => {

@@ -206,6 +206,7 @@ impl Housekeeper {
             had_history,
             priority: record.as_ref().map_or_else(Default::default, |record| record.priority),
             idempotency_key: record.and_then(|record| record.idempotency_key.map(Into::into)),
+            failed: false,
             run_time: Duration::ZERO,
         }
     }

@@ -131,6 +131,9 @@ impl Store {
             job.history.clone_from(&end.history);
         }
         queue.apply(end.id, end.transition, now_ms);
+        if end.failed {
+            queue.count(now_ms, |counts| counts.failed += 1);
+        }
         Finished::Applied
     }
 
@@ -235,11 +238,7 @@ impl Queue {
     fn hold(&mut self, claim: &Claim, ids: &[JobId]) {
         let running = Place::Running { worker: claim.worker, number: claim.number };
         for id in ids {
-            let is_asked = self.jobs.get(id).is_some_and(|job| job.cancel_requested);
             self.put(*id, running, false);
-            if let Some(job) = self.jobs.get_mut(id) {
-                job.cancel_requested = is_asked;
-            }
         }
         if let Some(worker) = self.workers.get_mut(&claim.worker) {
             worker.last = claim.number;
@@ -270,10 +269,7 @@ impl Queue {
                 self.count(now_ms, |counts| counts.done += 1);
                 Place::Done { until_ms }
             }
-            Transition::Retry { at_ms } => {
-                self.count(now_ms, |counts| counts.failed += 1);
-                Place::Scheduled { at_ms, is_retry: true }
-            }
+            Transition::Retry { at_ms } => Place::Scheduled { at_ms, is_retry: true },
             Transition::Schedule { at_ms } => Place::Scheduled { at_ms, is_retry: false },
             Transition::Bury => {
                 self.count(now_ms, |counts| counts.dead += 1);

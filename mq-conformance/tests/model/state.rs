@@ -110,7 +110,8 @@ impl Queue {
         self.unlist(id);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.place = place;
-        if !matches!(place, Place::Running { .. }) {
+        // A request to cancel stands for as long as the job is to be run.
+        if matches!(place, Place::Done { .. } | Place::Dead { .. } | Place::Cancelled { .. }) {
             job.cancel_requested = false;
         }
         if place == Place::Ready {

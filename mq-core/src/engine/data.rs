@@ -158,6 +158,8 @@ pub struct Finish {
     pub priority: Priority,
     /// The job's key, from its record.
     pub idempotency_key: Option<String>,
+    /// Whether the attempt failed, for the counters: an interrupted job is retried as well.
+    pub failed: bool,
     /// How long the attempt ran, for the sample of recent completions.
     pub run_time: Duration,
 }

@@ -55,7 +55,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// A job whose id is known already, or whose key belongs to a job that exists or ended less
     /// than 24 h ago, is not stored again: the reply names the job that is there.
     ///
-    /// Concurrent calls share round trips. Gives up after `deadline`.
+    /// Concurrent calls share round trips. Gives up after `deadline`. Jobs of several queues may be
+    /// stored one queue at a time; when only some are, the error is `Unknown`.
     ///
     /// # Errors
     /// [`Unavailable`](EngineErrorKind::Unavailable): surely not stored.
@@ -144,7 +145,7 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Option<Stored>>, EngineError>;
 
     /// Runs dead, cancelled or scheduled jobs again, with all their attempts; their history and
-    /// lifetime count stay. With `spread`, the n-th one is due n times that time from now.
+    /// lifetime count stay. With `spread`, the n-th one (from 1) is due n times that time from now.
     async fn retry(
         &self,
         queue: &QueueName,
@@ -159,7 +160,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
     /// Cancels jobs: one that waits ends at once, a running one is told through its worker's next
-    /// beat ([`Act::Requested`]).
+    /// beat ([`Act::Requested`]). A request outlives the claim: if the job is to be run again, its
+    /// next worker is told.
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
     /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,

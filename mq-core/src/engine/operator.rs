@@ -177,7 +177,7 @@ pub struct Stored {
     pub at_ms: Option<u64>,
     /// Who holds it, if it runs.
     pub worker: Option<WorkerId>,
-    /// Whether somebody asked to cancel it while it runs.
+    /// Whether somebody asked to cancel it while it ran.
     pub cancel_requested: bool,
 }
 

@@ -1,7 +1,6 @@
 -- finish: ends a worker's claims on jobs of one queue, each by its transition.
--- Guarantee: only what a receipt of this worker holds is touched, and only while the worker is
--- registered; what was applied before is not applied again. Places come first and receipts last, so
--- that an error on the way cannot lose a job.
+-- Guarantee: only what a receipt of this worker holds is touched, while the worker is registered,
+-- and once. Places come first and receipts last, so that an error on the way cannot lose a job.
 -- KEYS[1] workers
 -- KEYS[2] claims:<W>  of this worker
 -- KEYS[3] jobs
@@ -35,6 +34,7 @@
 -- ARGV[group 5] history  to be stored; '' for none
 -- ARGV[group 6] level
 -- ARGV[group 7] key  idempotency key or ''
+-- ARGV[group 8] failed  '1' if the attempt failed, for the counters
 -- Returns one letter per job, the groups' first: 'A' applied, 'R' done before; or 'F', fenced.
 
 local lease = redis.call('ZSCORE', KEYS[1], ARGV[2])
@@ -44,8 +44,8 @@ local held = open_receipts(KEYS[2], first_move)
 local letters, gone, erased, over, histories, keyed = {}, {}, {}, {}, {}, {}
 local to = {retry = {}, schedule = {}, bury = {}, retain = {}, cancel = {}}
 local ready = {['0'] = {}, ['1'] = {}, ['2'] = {}}
-local count = {done = 0, retain = 0, retry = 0, schedule = 0, release = 0, bury = 0, cancel = 0,
-               drop = 0}
+local count = {done = 0, retain = 0, retry = 0, schedule = 0, release = 0, bury = 0, cancel = 0}
+count.drop, count.failed = 0, 0
 
 local function finish_plain(number, ids)
   local receipt = held.of[number]
@@ -63,9 +63,10 @@ local function finish_plain(number, ids)
   end
 end
 
-local function move(number, id, action, at_ms, history, level, key)
+local function move(number, id, action, at_ms, history, level, key, failed)
   if not cut(held, number, id) then return 'R' end
   count[action] = count[action] + 1
+  if failed == '1' then count.failed = count.failed + 1 end
   local lives = action == 'retry' or action == 'schedule' or action == 'release'
   local stays = lives or action == 'bury' or at_ms ~= ''
   if action == 'release' then
@@ -76,7 +77,8 @@ local function move(number, id, action, at_ms, history, level, key)
     append(erased, id)
   end
   if stays and history ~= '' then append(histories, id, history) end
-  append(over, id)
+  -- A job that is to be run again keeps a request to cancel it: its next worker is told.
+  if not lives then append(over, id) end
   -- A dead letter still exists, so its key holds; one that is kept keeps it to its end.
   if key ~= '' and not lives and action ~= 'bury' then
     append(keyed, key, id, math.max(now + 86400000, tonumber(at_ms) or 0))
@@ -91,12 +93,14 @@ if #ARGV >= first_move then
 end
 for i = 5, first_move - 1, 2 do finish_plain(ARGV[i], ARGV[i + 1]) end
 count.done = #gone
-for i = first_move, #ARGV, 7 do append(letters, move(unpack(ARGV, i, i + 6))) end
+for i = first_move, #ARGV, 8 do append(letters, move(unpack(ARGV, i, i + 7))) end
 
 bulk('HSET', KEYS[4], histories)
-local sets = {schedule = KEYS[9], retry = KEYS[10], bury = KEYS[11], retain = KEYS[12],
-              cancel = KEYS[13]}
-for action, set in pairs(sets) do bulk('ZADD', set, to[action]) end
+bulk('ZADD', KEYS[9], to.schedule)
+bulk('ZADD', KEYS[10], to.retry)
+bulk('ZADD', KEYS[11], to.bury)
+bulk('ZADD', KEYS[12], to.retain)
+bulk('ZADD', KEYS[13], to.cancel)
 bulk('LPUSH', KEYS[6], ready['0'])
 bulk('LPUSH', KEYS[7], ready['1'])
 bulk('LPUSH', KEYS[8], ready['2'])

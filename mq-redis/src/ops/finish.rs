@@ -148,7 +148,7 @@ fn is_plain(finish: &Finish) -> bool {
         && finish.idempotency_key.is_none()
 }
 
-fn move_args(finish: &Finish) -> [Arg<'_>; 7] {
+fn move_args(finish: &Finish) -> [Arg<'_>; 8] {
     let (action, at_ms) = match finish.transition {
         Transition::Done => ("done", None),
         Transition::Retain { until_ms } => ("retain", Some(until_ms)),
@@ -167,6 +167,7 @@ fn move_args(finish: &Finish) -> [Arg<'_>; 7] {
         finish.history.as_deref().unwrap_or_default().into(),
         number(u64::from(finish.priority.level())),
         finish.idempotency_key.as_deref().unwrap_or_default().as_bytes().into(),
+        if finish.failed { b"1" } else { &b""[..] }.into(),
     ]
 }
 
@@ -182,6 +183,7 @@ pub(super) fn drop_args(
     for id in ids {
         let claim = claim.to_string().into_bytes();
         args.extend([claim, id.clone(), b"drop".to_vec(), none(), none(), b"1".to_vec(), none()]);
+        args.push(none());
     }
     args
 }

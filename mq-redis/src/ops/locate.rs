@@ -77,6 +77,6 @@ fn stored(queue: &QueueName, id: JobId, reply: Value) -> Result<Option<Stored>, 
         history: Some(history).filter(|history| !history.is_empty()),
         at_ms,
         worker: if word == "running" { WorkerId::parse(&detail).ok() } else { None },
-        cancel_requested: word == "running" && !asked.is_empty(),
+        cancel_requested: !asked.is_empty(),
     }))
 }

@@ -1,9 +1,8 @@
 -- Counts what became of jobs, in all and in this minute.
 local function count_ends(stats, rates, now, count)
   local minute = string.format('%.0f:', math.floor(now / 60000))
-  local failed = count.retry + count.bury
   local totals = {
-    {'done', count.done + count.retain, 'd'}, {'failed', failed, 'f'},
+    {'done', count.done + count.retain, 'd'}, {'failed', count.failed, 'f'},
     {'dead', count.bury}, {'cancelled', count.cancel},
   }
   for _, total in ipairs(totals) do
