@@ -65,7 +65,7 @@ scripts! {
         ["now_ms", "is_used", "split_ids", "ready_lengths", "promote_due", "next_due"];
     FINISH = "finish", " flags=allow-oom",
         ["now_ms", "bulk", "typed", "append", "split_ids", "open_receipts", "cut",
-         "close_receipts", "forget_later", "count_ends"];
+         "cut_all", "close_receipts", "forget_later", "count_ends"];
     EXTEND = "extend", " flags=allow-oom", ["now_ms"];
     JOIN = "join", " flags=allow-oom", ["now_ms"];
     LEAVE = "leave", " flags=allow-oom", [];

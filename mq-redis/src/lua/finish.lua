@@ -47,22 +47,6 @@ local ready = {['0'] = {}, ['1'] = {}, ['2'] = {}}
 local count = {done = 0, retain = 0, retry = 0, schedule = 0, release = 0, bury = 0, cancel = 0}
 count.drop, count.failed = 0, 0
 
-local function finish_plain(number, ids)
-  local receipt = held.of[number]
-  if type(receipt) == 'string' and receipt:sub(1, #ids) == ids then
-    -- All that the claim holds, or all of its beginning: nothing has to be searched for.
-    held.of[number], held.changed[number] = receipt:sub(#ids + 1), true
-    letters[#letters + 1] = string.rep('A', #ids / 22)
-    split_ids(ids, gone)
-    return
-  end
-  for _, id in ipairs(split_ids(ids, {})) do
-    local holds = cut(held, number, id)
-    letters[#letters + 1] = holds and 'A' or 'R'
-    if holds then gone[#gone + 1] = id end
-  end
-end
-
 local function move(number, id, action, at_ms, history, level, key, failed)
   if not cut(held, number, id) then return 'R' end
   count[action] = count[action] + 1
@@ -91,7 +75,7 @@ if #ARGV >= first_move then
   typed({KEYS[4], KEYS[5], KEYS[14]}, {KEYS[6], KEYS[7], KEYS[8]},
         {KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[15], KEYS[20]})
 end
-for i = 5, first_move - 1, 2 do finish_plain(ARGV[i], ARGV[i + 1]) end
+for i = 5, first_move - 1, 2 do cut_all(held, ARGV[i], ARGV[i + 1], letters, gone) end
 count.done = #gone
 for i = first_move, #ARGV, 8 do append(letters, move(unpack(ARGV, i, i + 7))) end
 
