@@ -64,7 +64,8 @@ pub enum BuildProblem {
     Weight(QueueName),
     /// A limit for a queue that the worker does not serve.
     #[error(
-        "the queue `{0}` has a concurrency limit, but the worker does not serve it: add `.queue(\"{0}\", 1)`"
+        "the queue `{0}` has a concurrency limit, but the worker does not serve it: add \
+         `.queue(\"{0}\", 1)`"
     )]
     LimitWithoutQueue(QueueName),
     /// A limit of zero.
@@ -100,8 +101,8 @@ pub enum RunError {
     Thread(#[source] std::io::Error),
     /// The store could not be told of everything before the worker had to stop.
     #[error(
-        "the worker stopped while the store was out of reach: {unsent} finished jobs will be run \
-         again when the lease of this worker has ended ({report})"
+        "the worker stopped, but the store did not take the ends of {unsent} jobs, which will be \
+         run again when the lease of this worker has ended ({report})"
     )]
     Unsent {
         /// Jobs whose end the store does not know.

@@ -35,8 +35,8 @@ pub(crate) struct Card {
     pub(crate) queue: usize,
     pub(crate) policy: Policy,
     pub(crate) timeout: Duration,
-    pub(crate) history: History,
-    pub(crate) had_history: bool,
+    /// Boxed, because few jobs have one and every job is moved in and out of the table.
+    pub(crate) history: Option<Box<History>>,
     pub(crate) priority: Priority,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) started: Instant,

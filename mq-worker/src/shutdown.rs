@@ -1,11 +1,12 @@
 //! The way down, as a type with three states after the running one.
 //!
-//! | state | enters when | does | leaves when |
-//! |---|---|---|---|
-//! | serving | the worker starts | claims and runs jobs | it is told to be quiet or to stop |
-//! | quiet | [`Stop::quiet`] | claims nothing; jobs run on, their ends are sent | it is told to stop |
-//! | draining | [`Stop::order`] | as quiet, and handlers see `stopping` | nothing runs any more, the grace is over, or [`Stop::now`] |
-//! | handing back | the end of draining | cancels what still runs, gives it back at the front of its queue, leaves the queues | all is sent, or the last deadline is over |
+//! * **Serving**: claims and runs jobs, until it is told to be quiet or to stop.
+//! * **Quiet**, by [`Stop::quiet`]: claims nothing; jobs run on and their ends are sent, until it
+//!   is told to stop.
+//! * **Draining**, by [`Stop::order`]: as quiet, and handlers see `stopping`, until nothing runs
+//!   any more, the grace is over, or [`Stop::now`].
+//! * **Handing back**: cancels what still runs, gives it back at the front of its queue, and leaves
+//!   the queues, until all is sent or the last deadline is over.
 //!
 //! A state is never left backwards. What each state does is in `pull`.
 
@@ -25,7 +26,7 @@ pub(crate) struct Stop {
     deadline: Mutex<Option<Instant>>,
 }
 
-/// See the table at the head of this file.
+/// See the head of this file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Serving,

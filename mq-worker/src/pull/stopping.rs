@@ -1,4 +1,4 @@
-//! The last two states of the loop; see `shutdown` for the table.
+//! The last two states of the loop; see `shutdown`.
 
 use std::time::{Duration, Instant};
 
@@ -77,8 +77,8 @@ impl Puller {
         } else {
             tracing::error!(
                 target: TARGET_WORKER, unsent,
-                "the store is out of reach, it was not told how these jobs ended; they will be \
-                 run again when the lease of this worker has ended"
+                "the store did not take the ends of these jobs in time; they will be run again \
+                 when the lease of this worker has ended"
             );
         }
         unsent
