@@ -1,25 +1,12 @@
-//! Background jobs on Redis.
-//!
-//! ```
-//! use mq::prelude::*;
-//!
-//! #[derive(Debug, Serialize, Deserialize, Job)]
-//! #[job(queue = "mail", max_attempts = 10, timeout = "30s")]
-//! struct Welcome {
-//!     user_id: u64,
-//! }
-//!
-//! impl Handler for Welcome {
-//!     type Error = std::io::Error;
-//!
-//!     async fn run(self, cx: Context) -> Result<(), Self::Error> {
-//!         println!("welcome, {} (attempt {})", self.user_id, cx.attempt());
-//!         Ok(())
-//!     }
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 
-pub use mq_core::*;
+pub use mq_core::{
+    Admin, AttemptError, Backoff, Claim, Client, ConnectError, Context, Death, DeathReason,
+    Durability, Enqueue, EnqueueAll, EnqueueError, EnqueueSet, Enqueued, Handler, History, Jitter,
+    Job, JobError, JobId, JobOptions, JobRequest, JobSet, JobSetOptions, Middleware, NAME_LEN_MAX,
+    NameError, Next, Outcome, ParseIdError, Priority, QueueName, Record, RecordError, Registry,
+    State, Verdict, WorkerId, admin, chain_text, engine, lifecycle, name, registry, telemetry,
+};
 pub use mq_macros::{Job, handler, job};
 pub use mq_worker::{
     BuildError, BuildProblem, Report, RunError, Shutdown, Worker, WorkerBuilder, WorkerHandle,

@@ -13,7 +13,7 @@ fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
     (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
 }
 
-async fn redis(server: &RedisServer, words: &[&str]) -> redis_cli::Reply {
+async fn redis(server: &RedisServer, words: &[&str]) -> String {
     redis_cli::ask(server.port(), words).await
 }
 
@@ -21,9 +21,7 @@ async fn redis(server: &RedisServer, words: &[&str]) -> redis_cli::Reply {
 mod redis_cli {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    pub type Reply = String;
-
-    pub async fn ask(port: u16, words: &[&str]) -> Reply {
+    pub(super) async fn ask(port: u16, words: &[&str]) -> String {
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
             request.push_str(&format!("${}\r\n{word}\r\n", word.len()));

@@ -250,13 +250,18 @@ pub struct Enqueue<J> {
     client: Client,
     job: J,
     options: Options,
+    /// Taken where `J: Job` is known, so that a type that is no job gives one error, there, and not
+    /// a second one about what cannot be awaited.
+    prepare: fn(&Options, &J, usize) -> Result<NewJob, EnqueueError>,
 }
 
 impl<J: Job> Enqueue<J> {
     pub(crate) fn new(client: Client, job: J) -> Self {
-        Self { client, job, options: Options::default() }
+        Self { client, job, options: Options::default(), prepare: Options::prepare::<J> }
     }
+}
 
+impl<J> Enqueue<J> {
     options!();
 
     /// Makes enqueueing it again harmless: as long as a job of this key exists in the queue, and
@@ -267,14 +272,14 @@ impl<J: Job> Enqueue<J> {
     }
 }
 
-impl<J: Job> IntoFuture for Enqueue<J> {
+impl<J> IntoFuture for Enqueue<J> {
     type Output = Result<Enqueued, EnqueueError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         // Encoded before the first await, so that a job need not be `Sync` or live on.
-        let Self { client, job, options } = self;
-        let prepared = options.prepare(&job, client.payload_limit());
+        let Self { client, job, options, prepare } = self;
+        let prepared = prepare(&options, &job, client.payload_limit());
         drop(job);
         Box::pin(async move {
             let receipts = client.send(vec![prepared?]).await?;
