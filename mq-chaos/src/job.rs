@@ -73,6 +73,7 @@ impl Handler<App> for Chaos {
             // As `kill -9` would: nothing is unwound, nothing is flushed.
             std::process::abort();
         }
+        // sleep: this is the work.
         tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
         point("run.worked");
         if self.child {

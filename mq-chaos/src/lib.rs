@@ -9,4 +9,4 @@ mod scene;
 
 pub use fleet::{Fleet, Settings, WorkerProcess};
 pub use job::{App, Chaos, QUEUE};
-pub use scene::Scene;
+pub use scene::{Scene, lasts};

@@ -122,7 +122,7 @@ impl Scene {
                 Ok(stats) => return stats,
                 Err(error) => assert!(clock::now() < deadline, "the store stays away: {error}"),
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            poll().await;
         }
     }
 
@@ -135,7 +135,7 @@ impl Scene {
                 return stats;
             }
             assert!(clock::now() < deadline, "not {what} within {REST_MAX:?}: {stats:#?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            poll().await;
         }
     }
 
@@ -157,7 +157,7 @@ impl Scene {
                 return died;
             }
             assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            poll().await;
         }
     }
 
@@ -172,7 +172,7 @@ impl Scene {
         let deadline = clock::now() + REST_MAX;
         while self.starts() < count {
             assert!(clock::now() < deadline, "only {} of {count} started", self.starts());
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            poll().await;
         }
     }
 
@@ -224,4 +224,17 @@ impl Scene {
         };
         account.lives.values().map(extra).sum()
     }
+}
+
+/// Lets a fault last, or the world turn between two of them. What a test is judged by is never
+/// that enough time has passed.
+pub async fn lasts(time: Duration) {
+    // sleep: the length of a fault is part of the fault.
+    tokio::time::sleep(time).await;
+}
+
+/// The pause between two looks at a condition that has a deadline.
+async fn poll() {
+    // sleep: every caller polls with a deadline.
+    tokio::time::sleep(Duration::from_millis(20)).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene};
+use mq_chaos::{Chaos, Fleet, Scene, lasts};
 use mq_testkit::{Direction, Flow, Proxy, RedisServer};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
@@ -24,14 +24,14 @@ async fn f44_lost_replies_lose_and_double_nothing() {
     let producing = async {
         for chunk in all.chunks(5) {
             scene.enqueue(chunk).await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            lasts(Duration::from_millis(10)).await;
         }
     };
     let nemesis = async {
         for round in 0..15 {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            lasts(Duration::from_millis(300)).await;
             proxy.set_flow(Direction::ToClient, Flow::Swallow);
-            tokio::time::sleep(Duration::from_millis(100 + 10 * round)).await;
+            lasts(Duration::from_millis(100 + 10 * round)).await;
             // Cut what was disturbed: a swallowed byte cannot be given back.
             proxy.heal();
             proxy.cut();
@@ -72,7 +72,7 @@ async fn f42_a_black_hole_is_noticed() {
     cut_off(async |proxy| {
         proxy.set_flow(Direction::ToServer, Flow::Swallow);
         proxy.set_flow(Direction::ToClient, Flow::Swallow);
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        lasts(Duration::from_secs(5)).await;
         proxy.heal();
     })
     .await;
@@ -84,7 +84,7 @@ async fn f42_a_black_hole_is_noticed() {
 async fn f42_requests_that_arrive_after_their_repeats_do_nothing() {
     cut_off(async |proxy| {
         proxy.set_flow(Direction::ToServer, Flow::Hold);
-        tokio::time::sleep(Duration::from_secs(12)).await;
+        lasts(Duration::from_secs(12)).await;
         proxy.heal();
     })
     .await;

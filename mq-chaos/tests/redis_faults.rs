@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene};
+use mq_chaos::{Chaos, Fleet, Scene, lasts};
 use mq_testkit::RedisServer;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
@@ -51,7 +51,7 @@ async fn under_load(
     let producing = async {
         for chunk in all.chunks(5) {
             scene.enqueue(chunk).await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            lasts(Duration::from_millis(10)).await;
         }
     };
     tokio::join!(producing, nemesis(&scene));
@@ -75,7 +75,7 @@ async fn f20_workers_and_producers_survive_killed_servers() {
         scene.enqueue_all(chunk, 5).await;
         scene.note("kill -9 of redis-server");
         server.kill9();
-        tokio::time::sleep(Duration::from_millis(50 + 30 * round as u64)).await;
+        lasts(Duration::from_millis(50 + 30 * round as u64)).await;
         server.restart();
     }
     scene.rest().await;
@@ -91,9 +91,9 @@ async fn f24_a_frozen_server_loses_and_doubles_nothing() {
     let freeze = async |_: &Scene| {
         for seconds in [1, 4] {
             server.stop_process();
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            lasts(Duration::from_secs(seconds)).await;
             server.continue_process();
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            lasts(Duration::from_millis(500)).await;
         }
     };
     let (_, unexplained) = under_load(&server, 600, freeze).await;
@@ -110,7 +110,7 @@ async fn f24_a_freeze_longer_than_the_lease_recovers_nobody_who_lives() {
     scene.enqueue(&jobs(16, 8_000)).await;
     scene.until_started(16).await;
     server.stop_process();
-    tokio::time::sleep(lease * 2).await;
+    lasts(lease * 2).await;
     server.continue_process();
     let stats = scene.rest().await;
     let account = scene.judge().await;
@@ -126,7 +126,7 @@ async fn f25_a_paused_server_is_waited_for() {
     let pause = async |_: &Scene| {
         for (ms, what) in [("100", "ALL"), ("1500", "WRITE"), ("3000", "ALL")] {
             redis(&server, &["CLIENT", "PAUSE", ms, what]).await;
-            tokio::time::sleep(Duration::from_millis(ms.parse().unwrap_or(0) + 300)).await;
+            lasts(Duration::from_millis(ms.parse().unwrap_or(0) + 300)).await;
         }
     };
     let (_, unexplained) = under_load(&server, 600, pause).await;
@@ -140,7 +140,7 @@ async fn f26_killed_connections_are_made_again() {
     let kill = async |scene: &Scene| {
         for _ in 0..100 {
             redis(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            lasts(Duration::from_millis(200)).await;
         }
         scene.note("no more kills");
     };
@@ -155,7 +155,7 @@ async fn f27_a_flushed_script_cache_is_invisible() {
     let flush = async |_: &Scene| {
         for _ in 0..100 {
             redis(&server, &["SCRIPT", "FLUSH"]).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            lasts(Duration::from_millis(20)).await;
         }
     };
     let (scene, unexplained) = under_load(&server, 600, flush).await;

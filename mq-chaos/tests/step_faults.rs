@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene};
+use mq_chaos::{Chaos, Fleet, Scene, lasts};
 use mq_core::engine::Schedule;
 use mq_testkit::RedisServer;
 
@@ -45,7 +45,7 @@ async fn at(step: &str, action: &str) {
     let hit = wait_for_hit(&mut fleet, victim, action).await;
     fleet.add(None);
     if action == "stop" {
-        tokio::time::sleep(LEASE * 2).await;
+        lasts(LEASE * 2).await;
         fleet.worker(victim).signal("CONT");
     }
     // A worker that reaps is only there once somebody has died: those steps may lie in the new one.
@@ -64,7 +64,7 @@ async fn wait_for_hit(fleet: &mut Fleet, victim: usize, action: &str) -> bool {
         if worker.exit_status().is_some() || worker.is_stopped() {
             return true;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        lasts(Duration::from_millis(20)).await;
     }
     action == "panic"
 }

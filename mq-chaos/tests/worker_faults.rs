@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene};
+use mq_chaos::{Chaos, Fleet, Scene, lasts};
 use mq_core::clock;
 use mq_testkit::{Event, RedisServer};
 
@@ -79,7 +79,7 @@ async fn f02_a_zombies_completion_is_fenced() {
             let before = scene.stats().await.interrupted_total;
             scene.until("a takeover", |s| s.interrupted_total > before).await;
         } else {
-            tokio::time::sleep(LEASE / 4).await;
+            lasts(LEASE / 4).await;
         }
         fleet.worker(victim).signal("CONT");
     }

@@ -17,7 +17,7 @@ const INTERRUPTIONS_MAX: usize = 16;
 #[serde(default)]
 #[non_exhaustive]
 pub struct History {
-    /// Attempts that ended since the job was enqueued or last revived; the running one is not in it.
+    /// Attempts that ended since the job was enqueued or last revived, without the running one.
     pub attempts: u32,
     /// Attempts before the last time that somebody took the job back from the dead letters.
     #[serde(skip_serializing_if = "is_zero")]

@@ -7,10 +7,10 @@
 //! fields      each: tag (one byte), length (varint), value
 //! payload     all the rest, as the user's serializer wrote it
 //! ```
-//! A reader skips tags that it does not know, so that older workers run newer producers' jobs; a tag
-//! of 128 or more says that skipping would be wrong, and the job is then unreadable for this reader.
-//! Binary and not JSON, because the header is read once per job and paid for in memory by every
-//! waiting job: a plain job's header is its kind and four bytes.
+//! A reader skips tags that it does not know, so that older workers run newer producers' jobs; a
+//! tag of 128 or more says that skipping would be wrong, and the job is then unreadable for this
+//! reader. Binary and not JSON, because the header is read once per job and paid for in memory by
+//! every waiting job: a plain job's header is its kind and four bytes.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -62,8 +62,8 @@ enum Address {
 }
 
 impl Settings {
-    /// Reads a URL: `redis://[[user]:password@]host[:port][/database][?option=value&…]`, `rediss://`
-    /// for TLS, `redis+unix:///path/of/socket`.
+    /// Reads a URL: `redis://[[user]:password@]host[:port][/database][?option=value&…]`,
+    /// `rediss://` for TLS, `redis+unix:///path/of/socket`.
     ///
     /// # Errors
     /// `Invalid`, naming the part that is wrong but never the password.

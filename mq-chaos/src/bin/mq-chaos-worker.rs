@@ -42,7 +42,7 @@ async fn connect(url: &str) -> Result<Client, Box<dyn std::error::Error>> {
             Ok(client) => return Ok(client),
             Err(error) => last = Some(error),
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        mq_chaos::lasts(Duration::from_millis(200)).await;
     }
     Err(last.map_or_else(|| "never tried".into(), Into::into))
 }

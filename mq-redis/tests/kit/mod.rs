@@ -1,6 +1,12 @@
 //! What the tests on a real server share.
 
-#![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+#![allow(
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "each test file uses a part, and nobody else does"
+)]
 #![allow(clippy::unwrap_used, reason = "not in a function that is marked as a test")]
 
 use std::sync::Arc;

@@ -64,7 +64,7 @@ async fn any_error(path: std::path::PathBuf) -> anyhow::Result<Vec<String>> {
 
 #[mq::job]
 #[deprecated = "by nothing"]
-#[allow(clippy::too_many_arguments, unused_variables)]
+#[allow(clippy::too_many_arguments, unused_variables, reason = "passed on")]
 async fn wide(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) {}
 
 #[mq::job(blocking)]

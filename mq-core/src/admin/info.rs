@@ -1,0 +1,126 @@
+//! Queues and jobs as an operator sees them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::engine::{QueueStats, Stored};
+use crate::history::{AttemptError, Death, History};
+use crate::id::{JobId, WorkerId};
+use crate::lifecycle::State;
+use crate::name::QueueName;
+use crate::priority::Priority;
+use crate::record::Record;
+
+/// A queue with its sizes and counters.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct QueueInfo {
+    /// Its name.
+    pub name: QueueName,
+    /// Its sizes and counters.
+    #[serde(flatten)]
+    pub stats: QueueStats,
+}
+
+impl QueueInfo {
+    /// How long the job at the head has waited, by its producer's and the store's clocks.
+    pub fn oldest_age(&self) -> Option<Duration> {
+        let since_ms = self.stats.oldest_ready_ms?;
+        Some(Duration::from_millis(self.stats.now_ms.saturating_sub(since_ms)))
+    }
+}
+
+/// Everything known about a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// The job.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Where it is.
+    pub state: State,
+    /// Its kind; empty if the record cannot be read.
+    pub kind: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its labels.
+    pub tags: Vec<String>,
+    /// Its idempotency key.
+    pub idempotency_key: Option<String>,
+    /// When it was enqueued, ms since 1970, by its producer's clock.
+    pub enqueued_ms: u64,
+    /// When it is due, died, or may be removed, as its state says; ms since 1970.
+    pub at_ms: Option<u64>,
+    /// Attempts that ended since it was enqueued or last revived.
+    pub attempts: u32,
+    /// Attempts over its whole life.
+    pub lifetime_attempts: u32,
+    /// Its own number of attempts, if it differs from its kind's.
+    pub max_attempts: Option<u32>,
+    /// How often its worker died while running it.
+    pub interruptions: usize,
+    /// Its errors, oldest first; long histories keep the first and the latest.
+    pub errors: Vec<AttemptError>,
+    /// Why and when it died.
+    pub death: Option<Death>,
+    /// Who runs it.
+    pub worker: Option<WorkerId>,
+    /// Whether somebody asked to cancel it while it runs.
+    pub cancel_requested: bool,
+    /// The payload's bytes, as enqueued.
+    #[serde(serialize_with = "payload_as_text")]
+    pub payload: Vec<u8>,
+    /// Why the record cannot be read, if it cannot.
+    pub damage: Option<String>,
+}
+
+fn payload_as_text<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    // As text and not as a value: a detour through a JSON number type would round big integers.
+    to.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+impl JobInfo {
+    pub(super) fn new(stored: Stored) -> Self {
+        let history = stored.history.as_deref().map(History::decode).unwrap_or_default();
+        let (record, damage) = match Record::decode(&stored.record) {
+            Ok(record) => (record, None),
+            Err(error) => {
+                let raw = Record { payload: (&stored.record[..]).into(), ..Record::default() };
+                (raw, Some(error.to_string()))
+            }
+        };
+        Self {
+            id: stored.id,
+            queue: stored.queue,
+            state: stored.state,
+            priority: record.priority,
+            tags: record.tags.iter().map(ToString::to_string).collect(),
+            idempotency_key: record.idempotency_key.map(Into::into),
+            enqueued_ms: u64::try_from(stored.id.created_at().timestamp_millis()).unwrap_or(0),
+            at_ms: stored.at_ms,
+            attempts: history.attempts,
+            lifetime_attempts: history.lifetime_attempts(),
+            max_attempts: record.max_attempts,
+            interruptions: history.interruptions.len(),
+            errors: history.errors,
+            death: history.death,
+            worker: stored.worker,
+            cancel_requested: stored.cancel_requested,
+            kind: record.kind.into_owned(),
+            payload: record.payload.into_owned(),
+            damage,
+        }
+    }
+
+    /// The latest error, if any attempt failed.
+    pub fn last_error(&self) -> Option<&str> {
+        self.errors.last().map(|error| error.error.as_str())
+    }
+
+    /// The payload as text, with bytes that are not UTF-8 replaced.
+    pub fn payload_text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.payload)
+    }
+}
