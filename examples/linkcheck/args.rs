@@ -15,7 +15,8 @@ linkcheck: checks every link of a tree of HTML pages, with jobs
   --flaky PERCENT   pages that answer 503 the first two times (default 5)
   --kill-workers    kill a random worker with SIGKILL every second or two
   --limit N         check at most N pages
-  --json            print the report as JSON";
+  --json            print the report as JSON
+  --log             show what the workers log";
 
 /// What a person asks for.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct Args {
     pub(crate) kill_workers: bool,
     pub(crate) limit: Option<usize>,
     pub(crate) json: bool,
+    pub(crate) log: bool,
 }
 
 impl Args {
@@ -41,6 +43,7 @@ impl Args {
             kill_workers: false,
             limit: None,
             json: false,
+            log: false,
         };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -53,6 +56,7 @@ impl Args {
                 "--kill-workers" => args.kill_workers = true,
                 "--limit" => args.limit = Some(value(&word, &mut words)?),
                 "--json" => args.json = true,
+                "--log" => args.log = true,
                 _ => bail!("unknown option `{word}`\n\n{HELP}"),
             }
         }
@@ -71,6 +75,7 @@ pub(crate) struct WorkerArgs {
     pub(crate) run: String,
     pub(crate) results: PathBuf,
     pub(crate) concurrency: usize,
+    pub(crate) log: bool,
 }
 
 impl WorkerArgs {
@@ -83,13 +88,14 @@ impl WorkerArgs {
             run: next()?,
             results: next()?.into(),
             concurrency: next()?.parse()?,
+            log: next()?.parse()?,
         })
     }
 
-    pub(crate) fn words(&self) -> [String; 5] {
+    pub(crate) fn words(&self) -> [String; 6] {
         let results = self.results.to_string_lossy().into_owned();
-        let concurrency = self.concurrency.to_string();
-        [self.url.clone(), self.site.clone(), self.run.clone(), results, concurrency]
+        let (concurrency, log) = (self.concurrency.to_string(), self.log.to_string());
+        [self.url.clone(), self.site.clone(), self.run.clone(), results, concurrency, log]
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use mq::admin::{Filter, Verb};
 use mq::engine::QueueStats;
 use mq::{Client, JobId, State};
@@ -60,9 +61,11 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
         run: run.clone(),
         results: scratch.file("results"),
         concurrency: args.concurrency,
+        log: args.log,
         site: server::start(site).await?,
     };
     eprintln!("Site at http://{}, jobs at {}", worker.site, worker.url);
+    be_alone(&mq).await?;
     remove_leftovers(&mq).await?;
     let before = Stats::read(&mq).await?;
     let start = Instant::now();
@@ -91,6 +94,20 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
     report.seconds = seconds;
     report.ask(&mq, &run).await?;
     Ok(report)
+}
+
+/// Two runs would take each other's jobs.
+async fn be_alone(mq: &Client) -> anyhow::Result<()> {
+    let now_ms = mq.admin().queue(PAGES).await?.stats.now_ms;
+    for worker in mq.admin().workers().await? {
+        ensure!(
+            worker.queue.as_str() != PAGES || worker.lease_until_ms < now_ms,
+            "another linkcheck is at work on this server, with process {}: wait until it is done, \
+             or name another server",
+            worker.about.pid
+        );
+    }
+    Ok(())
 }
 
 /// What a run that was broken off has left on a server that is kept. Its running jobs end by

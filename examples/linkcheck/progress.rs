@@ -11,7 +11,7 @@ use crate::report::grouped;
 pub(crate) struct Progress {
     before: Stats,
     start: Instant,
-    last: Option<(Instant, u64)>,
+    last: (Instant, u64),
     jobs_per_second: u64,
     terminal: bool,
 }
@@ -19,21 +19,22 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(before: Stats, start: Instant) -> Self {
         let terminal = stderr().is_terminal();
-        Self { before, start, last: None, jobs_per_second: 0, terminal }
+        let last = (start, before.sum(|queue| queue.done_total));
+        Self { before, start, last, jobs_per_second: 0, terminal }
     }
 
     /// Rewrites the line on a terminal; elsewhere, such as in CI, a line every two seconds.
     pub(crate) fn show(&mut self, stats: &Stats, kills: u32) {
         let now = Instant::now();
         let done = stats.sum(|queue| queue.done_total);
-        let (at, done_then) = *self.last.get_or_insert((self.start, 0));
+        let (at, done_then) = self.last;
         let passed = now - at;
         let pause = if self.terminal { 500 } else { 2000 };
         let due = passed >= Duration::from_millis(pause);
         if due {
             let rate = done.saturating_sub(done_then) as f64 / passed.as_secs_f64();
             self.jobs_per_second = rate as u64;
-            self.last = Some((now, done));
+            self.last = (now, done);
         }
         if !due && !self.terminal {
             return;

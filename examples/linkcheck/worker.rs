@@ -16,6 +16,10 @@ use crate::results::Results;
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
+    if args.log {
+        let level = tracing::Level::WARN;
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+    }
     let app = App {
         run: args.run.clone(),
         site: Site::new(args.site.clone()),
