@@ -136,6 +136,28 @@ pub async fn forgets_the_keys_of_jobs_long_gone_and_no_others(fixture: &dyn Fixt
     draft("q").key("gone").put(&engine).await;
 }
 
+pub async fn a_key_is_not_forgotten_before_its_job(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let job = |key| draft("q").key(key).retention(DAY * 3);
+    let done = job("done").put(&engine).await;
+    let until_ms = fixture.now_ms() + ms(DAY * 3);
+    hand.end(&hand.one().await, Transition::Retain { until_ms }).await;
+    let cancelled = job("cancelled").put(&engine).await;
+    engine.cancel(&hand.queue, &[cancelled]).await.expect("cancel");
+    fixture.advance(DAY + MS).await;
+    prune(fixture, "q", PruneLimits::default()).await;
+    for (key, id) in [("done", done), ("cancelled", cancelled)] {
+        let reply = draft("q").key(key).send(&engine).await;
+        assert_eq!(reply, EnqueueReply { id, duplicate: true }, "{key}");
+    }
+    fixture.advance(DAY * 3).await;
+    prune(fixture, "q", PruneLimits::default()).await;
+    for key in ["done", "cancelled"] {
+        draft("q").key(key).put(&engine).await;
+    }
+}
+
 pub async fn a_key_outlives_the_pruning_of_its_job_by_a_day_at_most(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

@@ -143,6 +143,7 @@ macro_rules! suite {
                 works_in_portions,
                 leaves_everything_else_alone,
                 forgets_the_keys_of_jobs_long_gone_and_no_others,
+                a_key_is_not_forgotten_before_its_job,
                 a_key_outlives_the_pruning_of_its_job_by_a_day_at_most,
                 an_unknown_queue_has_nothing_to_prune,
             }

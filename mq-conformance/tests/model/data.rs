@@ -27,7 +27,7 @@ impl Store {
             return EnqueueReply { id: job.id, duplicate: false };
         }
         if let Some(text) = &job.idempotency_key {
-            let held = queue.keys.get(text).filter(|key| key.free_ms.is_none_or(|at| at > now_ms));
+            let held = queue.keys.get(text).filter(|key| !queue.is_free(key, now_ms));
             if let Some(key) = held {
                 return EnqueueReply { id: key.id, duplicate: true };
             }
@@ -209,7 +209,7 @@ impl Store {
         let old = |at_ms: u64| now_ms - at_ms > limits.dead_age_ms;
         let dead = dead.iter().enumerate().filter(|(at, (at_ms, _))| *at < too_many || old(*at_ms));
         let dead: Vec<_> = dead.map(|(_, (_, id))| *id).collect();
-        let keys = queue.keys.iter().filter(|(_, key)| key.free_ms.is_some_and(|at| at <= now_ms));
+        let keys = queue.keys.iter().filter(|(_, key)| queue.is_free(key, now_ms));
         let keys: Vec<_> = keys.map(|(text, _)| text.clone()).collect();
         let mut progress = Progress::default();
         for ids in [over, dead] {
@@ -264,8 +264,12 @@ impl Queue {
                 return self.count(now_ms, |counts| counts.done += 1);
             }
             Transition::Cancel { until_ms: None } => return drop(self.remove(id, now_ms)),
-            Transition::Cancel { until_ms: Some(until_ms) } => Place::Cancelled { until_ms },
+            Transition::Cancel { until_ms: Some(until_ms) } => {
+                self.end_key(id, now_ms);
+                Place::Cancelled { until_ms }
+            }
             Transition::Retain { until_ms } => {
+                self.end_key(id, now_ms);
                 self.count(now_ms, |counts| counts.done += 1);
                 Place::Done { until_ms }
             }

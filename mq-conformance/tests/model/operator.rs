@@ -119,6 +119,9 @@ impl Store {
             let job = queue.jobs.get_mut(&id)?;
             let past = job.history.as_deref().map(History::decode);
             job.history = past.map(|past| past.revived().encode());
+            if let Some(key) = job.key.as_ref().and_then(|key| queue.keys.get_mut(key)) {
+                key.free_ms = None;
+            }
             let wait_ms = spread.map_or(0, |spread| spread.as_millis() as u64 * at as u64);
             let later = Place::Scheduled { at_ms: now_ms + wait_ms, is_retry: false };
             queue.put(id, if wait_ms == 0 { Place::Ready } else { later }, false);
@@ -158,6 +161,7 @@ impl Store {
                 match keep {
                     None => drop(queue.remove(id, now_ms)),
                     Some(keep) => {
+                        queue.end_key(id, now_ms);
                         let until_ms = now_ms + keep.as_millis() as u64;
                         queue.put(id, Place::Cancelled { until_ms }, false);
                     }

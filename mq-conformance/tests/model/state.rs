@@ -60,7 +60,7 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
     pub(crate) id: JobId,
-    /// Set when the job is gone.
+    /// Set when the job has ended; a job that is still kept holds its key all the same.
     pub(crate) free_ms: Option<u64>,
 }
 
@@ -123,11 +123,21 @@ impl Queue {
 
     pub(crate) fn remove(&mut self, id: JobId, now_ms: u64) -> Option<Job> {
         self.unlist(id);
-        let job = self.jobs.remove(&id)?;
-        if let Some(key) = job.key.as_ref().and_then(|key| self.keys.get_mut(key)) {
-            key.free_ms = Some(now_ms + KEY_MS);
+        self.end_key(id, now_ms);
+        self.jobs.remove(&id)
+    }
+
+    /// Notes that a job has ended, for its key; the first end counts.
+    pub(crate) fn end_key(&mut self, id: JobId, now_ms: u64) {
+        let key = self.jobs.get(&id).and_then(|job| job.key.as_ref());
+        if let Some(key) = key.and_then(|key| self.keys.get_mut(key)) {
+            key.free_ms.get_or_insert(now_ms + KEY_MS);
         }
-        Some(job)
+    }
+
+    /// Whether a key belongs to nobody any more.
+    pub(crate) fn is_free(&self, key: &Key, now_ms: u64) -> bool {
+        key.free_ms.is_some_and(|at| at <= now_ms) && !self.jobs.contains_key(&key.id)
     }
 
     fn unlist(&mut self, id: JobId) {
