@@ -36,7 +36,7 @@ pub mod prelude {
 /// What generated code may touch.
 #[doc(hidden)]
 pub mod __private {
-    pub use mq_core::private::{CheckedStorable, Returned, inventory, serde};
+    pub use mq_core::private::{CheckedStorable, Returned, Storable, inventory, serde};
     pub use mq_core::registry::Registration;
     pub use mq_core::{Backoff, Context, Handler, Jitter, Job, JobOptions, Priority};
 }
