@@ -176,3 +176,19 @@ async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one() {
     assert!(claims.len() >= 2, "{claims:?}");
     fleet.stop();
 }
+
+/// The thread that keeps the leases panics: it is started again, and nobody takes the jobs over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keeper_that_panics_is_started_again() {
+    let server = RedisServer::start();
+    let scene = Scene::new(&server.url()).await;
+    let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
+    fleet.add(Some("beat.asking=panic@2"));
+    fleet.add(None);
+    scene.enqueue(&jobs(16, 3 * LEASE.as_millis() as u64)).await;
+    let stats = scene.rest().await;
+    let account = scene.judge().await;
+    assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
+    assert_eq!(Scene::unexplained(&account), 0);
+    assert!(fleet.stop().iter().all(|code| *code == Some(0)));
+}

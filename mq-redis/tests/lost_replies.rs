@@ -99,6 +99,7 @@ async fn delay(may_kill: bool, direction: Direction, flow: Flow) {
         ids.extend(
             enqueue_all(&line, round, async || {
                 line.proxy.set_flow(direction, flow);
+                // sleep: the length of a fault is part of the fault.
                 tokio::time::sleep(wait).await;
                 line.proxy.heal();
             })

@@ -147,6 +147,7 @@ async fn a_frozen_server_gives_unknown_and_unavailable_and_no_doubles_when_it_th
     let pending = enqueue_each(&engine, patient.clone(), PLENTY);
     // The same job again, as a caller does who was told that nobody knows.
     let again = enqueue_each(&engine, [sent.clone()], PLENTY);
+    // sleep: the freeze lasts so long.
     tokio::time::sleep(Duration::from_secs(1)).await;
     server.continue_process();
     let mut ids = vec![first.id, sent.id];

@@ -72,7 +72,7 @@ async fn a_frozen_server_is_given_up_and_found_again() {
         let engine = engine.clone();
         async move { engine.extend(vec![beat]).await }
     });
-    // Long enough for several connections to be given up.
+    // sleep: a freeze that is long enough for several connections to be given up.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     server.continue_process();
     let replies = asked.await.unwrap().unwrap();

@@ -202,6 +202,7 @@ impl WorkerBuilder {
             stop: Default::default(),
             tally: Default::default(),
             unknown_kinds: Default::default(),
+            started_ms: Default::default(),
         }))
     }
 

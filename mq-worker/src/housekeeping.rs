@@ -184,7 +184,7 @@ impl Housekeeper {
         let record = Record::decode(&record).ok();
         let policy = execute::policy(&self.shared, record.as_ref());
         let now_ms = self.shared.clock.now_ms();
-        let mut rng = Rng::seeded(id.as_u128() as u64);
+        let mut rng = Rng::random();
         let decision = decide(&policy, &history, &Ended::Interrupted, now_ms, &mut rng);
         let kind = record.as_ref().map_or("", |record| record.kind.as_ref());
         let queue = &claim.queue;

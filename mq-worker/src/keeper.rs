@@ -6,6 +6,7 @@
 //! running jobs, and housekeeping.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use mq_core::engine::{Beat, BeatReply, Engine, EngineError};
 use mq_core::failpoint::point;
 use mq_core::signal::Signal;
 use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
+use tokio::runtime::Runtime;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::execute;
@@ -37,18 +39,30 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn start(shared: &Arc<Shared>) -> std::io::Result<Self> {
         let (stop, stopped) = (Signal::new(), Signal::new());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let duties = Duties {
-            shared: Arc::clone(shared),
-            engine: shared.client.engine().detached(),
-            stop: stop.clone(),
-        };
+        let first = runtime()?;
         let done = FireOnDrop(stopped.clone());
+        let (shared, ends) = (Arc::clone(shared), stop.clone());
         std::thread::Builder::new().name("mq-keeper".to_owned()).spawn(move || {
             let _done = done;
-            runtime.block_on(duties.run());
-            // Not joined: a name lookup that hangs must not hold up the stop.
-            runtime.shutdown_background();
+            let mut next = Some(first);
+            while let Some(runtime) = next.take() {
+                let duties = Duties {
+                    shared: Arc::clone(&shared),
+                    engine: shared.client.engine().detached(),
+                    stop: ends.clone(),
+                };
+                // Without this thread the worker would lose its leases one by one, for ever.
+                let work = AssertUnwindSafe(|| runtime.block_on(duties.run()));
+                if catch_unwind(work).is_err() && !ends.is_fired() {
+                    tracing::error!(
+                        target: TARGET_WORKER,
+                        "the keeper of leases panicked and is started again; please report this"
+                    );
+                    next = self::runtime().ok();
+                }
+                // Not joined: a name lookup that hangs must not hold up the stop.
+                runtime.shutdown_background();
+            }
         })?;
         Ok(Self { stop, stopped })
     }
@@ -66,6 +80,10 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.stop.fire();
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 struct FireOnDrop(Signal);

@@ -1,6 +1,6 @@
 //! What the loop, the keeper and the tasks of running jobs have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mq_core::clock::ServerClock;
 use mq_core::engine::About;
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) stop: Stop,
     pub(crate) tally: Tally,
     pub(crate) unknown_kinds: UnknownKinds,
+    pub(crate) started_ms: OnceLock<u64>,
 }
 
 impl Shared {
@@ -38,7 +39,7 @@ impl Shared {
         let mut about = About::default();
         about.host = host();
         about.pid = std::process::id();
-        about.started_ms = self.clock.now_ms();
+        about.started_ms = *self.started_ms.get_or_init(|| self.clock.now_ms());
         about.concurrency = self.config.concurrency;
         about.version = env!("CARGO_PKG_VERSION").to_owned();
         about.kinds = self.registry.entries().iter().map(|entry| entry.kind().into()).collect();

@@ -176,6 +176,7 @@ async fn no_more_jobs_run_at_a_time_than_allowed_in_all_and_per_queue() {
                 let (current, most) = &self.0[at];
                 most.fetch_max(current.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             }
+            // sleep: this is the work.
             tokio::time::sleep(Duration::from_millis(3)).await;
             for at in [queue, 2] {
                 self.0[at].0.fetch_sub(1, Ordering::SeqCst);
@@ -252,6 +253,7 @@ async fn a_queue_with_a_backlog_does_not_hide_a_more_urgent_one() {
         .state(notes.clone())
         .job_fn(write_down)
         .job_fn(|_: Other, cx: Context<Notes>| async move {
+            // sleep: this is the work.
             tokio::time::sleep(Duration::from_millis(5)).await;
             cx.state().add("second");
             Ok::<_, String>(())
@@ -312,6 +314,7 @@ async fn an_idle_worker_sends_about_one_command_per_second() {
     eventually(|| "the end of the job".into(), async || worker.report().done == 1).await;
     redis(&server, &["CONFIG", "RESETSTAT"]).await;
     let seconds = 8;
+    // sleep: an idle worker is watched for so long.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let sent = commands_sent(&server).await;
     println!("idle worker, {seconds} s: {sent:?}");

@@ -71,7 +71,7 @@ pub struct JobPage {
     pub jobs: Vec<JobInfo>,
     /// How many were looked at for it; a filter can make this many more than match.
     pub scanned: usize,
-    /// For [`Admin::jobs`] to go on with; none if this was the last page.
+    /// For [`Admin::jobs`](super::Admin::jobs) to go on with; none if this was the last page.
     pub next: Option<PageCursor>,
 }
 

@@ -4,8 +4,9 @@
 //! Rules for every engine:
 //!
 //! * **One job, one place.** A job that exists is in exactly one [`State`](crate::State).
-//! * **Every way out of `running` is fenced.** A [`Finish`] names its [`Claim`]; if that claim does
-//!   not hold the job any more, nothing changes and the answer is [`Finished::Fenced`].
+//! * **Every way out of `running` is fenced.** A [`Finish`] names its
+//!   [`Claim`](crate::Claim); if that claim does not hold the job any more, nothing changes and the
+//!   answer is [`Finished::Fenced`].
 //! * **Everything may be sent twice.** A connection can break after a request was applied. Every
 //!   method must bring the same result when its request is repeated: `enqueue` by job id, `claim`
 //!   and `reap` by claim number, the others by the state they find.

@@ -109,6 +109,7 @@ pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     let deadline = clock::now() + PLENTY;
     while !check().await {
         assert!(clock::now() < deadline, "never came true: {what}");
+        // sleep: polls with a deadline.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

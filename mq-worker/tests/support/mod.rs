@@ -64,6 +64,7 @@ pub(crate) async fn eventually(what: impl Fn() -> String, mut holds: impl AsyncF
     let deadline = now() + PATIENCE;
     while !holds().await {
         assert!(now() < deadline, "waited in vain for: {}", what());
+        // sleep: polls with a deadline.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -95,6 +96,7 @@ pub(crate) async fn job_in(
             Some(info) if info.state == state => return info,
             other => assert!(now() < deadline, "{id} did not become {state}: {other:?}"),
         }
+        // sleep: polls with a deadline.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
