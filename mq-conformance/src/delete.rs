@@ -1,6 +1,7 @@
 //! Removing jobs for good.
 
 use mq_core::engine::Act;
+use mq_core::lifecycle::Transition;
 use mq_core::{JobId, Priority, State};
 
 use crate::Fixture;
@@ -70,4 +71,24 @@ pub async fn a_job_is_either_deleted_or_run(fixture: &dyn Fixture) {
     let mut all = running.await.expect("the worker");
     all.extend(deleted);
     assert_eq!(crate::kit::set(&all), crate::kit::set(&sent));
+}
+
+pub async fn a_request_to_cancel_goes_with_the_job(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let at_ms = fixture.now_ms() + 1_000;
+    for leaves in [Transition::Release, Transition::Retry { at_ms }, Transition::Bury] {
+        let id = draft("q").put(&engine).await;
+        let job = hand.one().await;
+        engine.cancel(&hand.queue, &[id]).await.expect("cancel");
+        hand.end(&job, leaves).await;
+        let acts = engine.delete(&hand.queue, &[id]).await.expect("delete");
+        assert_eq!(acts, [Act::Applied], "{leaves:?}");
+        // The same id in a later life must not be cancelled by the old request.
+        draft("q").id(id).put(&engine).await;
+        let job = hand.one().await;
+        let again = engine.get(&hand.queue, &[id]).await.expect("get").remove(0);
+        assert!(!again.expect("the job").cancel_requested, "{leaves:?}");
+        hand.end(&job, Transition::Done).await;
+    }
 }

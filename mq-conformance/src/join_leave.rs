@@ -70,6 +70,7 @@ pub async fn a_worker_that_left_may_not_touch_its_jobs_even_before_the_sweep(
     let jobs = hand.take(1).await;
     reaper.reap(10).await;
     engine.leave(&hand.queue, hand.worker).await.expect("leave");
+    assert_eq!(hand.beat(LEASE).await, BeatReply::Lost, "a beat does not bring it back");
     let late = hand.end(&jobs[0], Transition::Done).await;
     assert_eq!(late, Finished::Fenced);
     assert_eq!(hand.claim(1).await.queues, [QueueReply::Lost]);

@@ -214,7 +214,7 @@ pub async fn a_worker_without_jobs_just_disappears(fixture: &dyn Fixture) {
     assert_eq!(stats.interrupted_total, 0);
 }
 
-pub async fn a_worker_being_reaped_cannot_come_back_by_joining(fixture: &dyn Fixture) {
+pub async fn a_worker_being_reaped_cannot_come_back(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let reaper = Hand::join(&engine, "q").await;
     let hand = Hand::join_for(&engine, "q", LEASE).await;
@@ -227,6 +227,7 @@ pub async fn a_worker_being_reaped_cannot_come_back_by_joining(fixture: &dyn Fix
     // Whatever it is told, the jobs that it had are not its own any more.
     let about = Default::default();
     let _ = engine.join(&hand.queue, hand.worker, LEASE, &about).await;
+    let _ = hand.beat(LEASE).await;
     for job in &jobs {
         let late = hand.end(job, Transition::Done).await;
         assert_ne!(late, Finished::Applied);

@@ -131,7 +131,7 @@ macro_rules! suite {
                 the_first_sweep_ever_also_finds_the_dead_in_time,
                 a_stranger_may_not_reap_and_is_told,
                 a_worker_without_jobs_just_disappears,
-                a_worker_being_reaped_cannot_come_back_by_joining,
+                a_worker_being_reaped_cannot_come_back,
                 a_finish_that_is_late_but_before_the_sweep_counts,
                 many_reapers_take_each_job_once,
                 a_dead_worker_is_found_within_a_lease_and_a_sweep,
@@ -164,6 +164,7 @@ macro_rules! suite {
                 leaves_nothing_of_a_job_with_everything,
                 works_for_a_full_batch,
                 a_job_is_either_deleted_or_run,
+                a_request_to_cancel_goes_with_the_job,
             }
             cancel {
                 a_waiting_job_is_kept_for_its_retention,
