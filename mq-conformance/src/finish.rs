@@ -231,6 +231,23 @@ pub async fn a_full_batch_of_retries_with_histories_is_fine(fixture: &dyn Fixtur
     }
 }
 
+pub async fn one_call_may_end_many_claims_each_with_a_past(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let now_ms = fixture.now_ms();
+    let hand = Hand::join(&engine, "q").await;
+    let sent = put_many(&engine, "q", 24).await;
+    let mut finishes = Vec::new();
+    for (transition, _) in transitions(now_ms).into_iter().cycle().take(24) {
+        let job = hand.one().await;
+        finishes.push(finish(&job, transition, Some(past(1, now_ms).encode())));
+    }
+    let answers = engine.finish(finishes).await.expect("finish");
+    assert_eq!(answers, [Finished::Applied; 24]);
+    for (id, (_, expected)) in sent.iter().zip(transitions(now_ms).into_iter().cycle()) {
+        assert_eq!(state(&engine, "q", *id).await, expected);
+    }
+}
+
 pub async fn release_goes_to_the_front_of_its_priority(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

@@ -67,6 +67,7 @@ macro_rules! suite {
                 nobody_ends_the_job_of_another,
                 parts_of_a_claim_may_end_in_any_order,
                 one_call_may_mix_everything_and_answers_in_order,
+                one_call_may_end_many_claims_each_with_a_past,
                 a_full_batch_is_fine_a_larger_one_refused_an_empty_one_nothing,
                 a_full_batch_of_retries_with_histories_is_fine,
                 release_goes_to_the_front_of_its_priority,

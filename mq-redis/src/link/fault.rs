@@ -81,6 +81,9 @@ pub(crate) fn refusal(error: &ServerError) -> EngineError {
         "WRONGTYPE" => {
             "a key of mq holds something that mq did not write; use another prefix or remove it"
         }
+        "ERR" if details.contains("user_script") => {
+            "a script of mq failed, which is a mistake of mq's; please report it"
+        }
         _ => "the server does not understand the request; is it Redis 7.0, Valkey 7.2 or newer?",
     };
     let message = format!("redis answered `{} {details}`: {advice}", error.code());

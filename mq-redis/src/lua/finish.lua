@@ -39,8 +39,8 @@
 
 local lease = redis.call('ZSCORE', KEYS[1], ARGV[2])
 if not lease or lease == '0' then return 'F' end
-local now, first_move = now_ms(ARGV[1]), 5 + 2 * ARGV[4]
-local held = open_receipts(KEYS[2], first_move)
+local now, first_move, width = now_ms(ARGV[1]), 5 + 2 * ARGV[4], 8
+local held = open_receipts(KEYS[2], first_move, width)
 local letters, gone, erased, over, histories, keyed = {}, {}, {}, {}, {}, {}
 local to = {retry = {}, schedule = {}, bury = {}, retain = {}, cancel = {}}
 local ready = {['0'] = {}, ['1'] = {}, ['2'] = {}}
@@ -77,7 +77,7 @@ if #ARGV >= first_move then
 end
 for i = 5, first_move - 1, 2 do cut_all(held, ARGV[i], ARGV[i + 1], letters, gone) end
 count.done = #gone
-for i = first_move, #ARGV, 8 do append(letters, move(unpack(ARGV, i, i + 7))) end
+for i = first_move, #ARGV, width do append(letters, move(unpack(ARGV, i, i + width - 1))) end
 
 bulk('HSET', KEYS[4], histories)
 bulk('ZADD', KEYS[9], to.schedule)

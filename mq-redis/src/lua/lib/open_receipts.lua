@@ -1,6 +1,7 @@
 -- The receipts that a finish names, by claim number: `of` as they are stored, or in parts once they
--- have been cut; `changed` says which. `first_move` is the first argument after the plain groups.
-local function open_receipts(claims, first_move)
+-- have been cut; `changed` says which. `first_move` is the first argument after the plain groups,
+-- from where on every `width`-th is a claim number.
+local function open_receipts(claims, first_move, width)
   local held, numbers, known = {of = {}, changed = {}}, {}, {}
   local function add(number)
     if not known[number] then
@@ -9,7 +10,7 @@ local function open_receipts(claims, first_move)
     end
   end
   for i = 5, first_move - 1, 2 do add(ARGV[i]) end
-  for i = first_move, #ARGV, 7 do add(ARGV[i]) end
+  for i = first_move, #ARGV, width do add(ARGV[i]) end
   if #numbers == 0 then return held end
   for i, ids in ipairs(redis.call('HMGET', claims, unpack(numbers))) do
     held.of[numbers[i]] = ids or ''
