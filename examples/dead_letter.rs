@@ -64,7 +64,7 @@ async fn show(mq: &Client, title: &str) -> anyhow::Result<()> {
     loop {
         let page = mq.admin().jobs(&dead, cursor, 100).await?;
         for job in page.jobs {
-            let reason = job.death.as_ref().map(|death| death.reason.to_string());
+            let reason = job.death_reason().map(|reason| reason.to_string());
             println!("  {} {}", job.payload_text(), reason.unwrap_or_default());
             for error in &job.errors {
                 println!("    attempt {}: {}", error.attempt, error.error);

@@ -59,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     let receipt = mq.enqueue(Welcome { user: "Di".into() }).await?;
     common::all_done(&mq, "quickstart").await;
     for job in mq.admin().jobs(&Filter::state(State::Dead), None, 100).await?.jobs {
-        let reason = job.death.as_ref().map(|death| death.reason);
+        let reason = job.death_reason();
         println!("    dead letter: {} {}, reason: {reason:?}", job.kind, job.payload_text());
         job.errors.iter().for_each(|e| println!("        attempt {}: {}", e.attempt, e.error));
     }

@@ -5,7 +5,6 @@
 
 mod common;
 
-use chrono::DateTime;
 use mq::State;
 use mq::admin::Filter;
 use mq::prelude::*;

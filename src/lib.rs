@@ -24,7 +24,7 @@ use mq_redis as _;
 pub mod prelude {
     pub use std::time::Duration;
 
-    pub use mq_core::private::chrono::{TimeDelta, Utc};
+    pub use mq_core::private::chrono::{DateTime, TimeDelta, Utc};
     pub use mq_core::private::serde::{Deserialize, Serialize};
     pub use mq_core::{
         Client, Context, Handler, Job, JobRequest, Middleware, Next, Outcome, Priority, Verdict,

@@ -57,11 +57,8 @@ impl Store {
 pub(crate) async fn all_done(mq: &Client, queue: &str) {
     loop {
         // A server that is away for a moment is no reason to stop waiting.
-        if let Ok(info) = mq.admin().queue(queue).await {
-            let stats = info.stats;
-            if stats.ready + stats.scheduled + stats.retrying + stats.running == 0 {
-                return;
-            }
+        if mq.admin().queue(queue).await.is_ok_and(|info| info.stats.open() == 0) {
+            return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -14,8 +14,6 @@ use crate::results::{Checked, Results};
 
 pub(crate) const PAGES: &str = "linkcheck-pages";
 pub(crate) const LINKS: &str = "linkcheck-links";
-/// Most jobs in one request.
-const SET_MAX: usize = 500;
 /// Pages whose anchors a worker remembers.
 const CACHE_MAX: usize = 10_000;
 
@@ -179,13 +177,13 @@ fn anchors(page: &html::Page) -> Anchors {
 struct FollowUps<'a> {
     app: &'a App,
     from: &'a str,
-    sets: Vec<JobSet>,
+    set: JobSet,
     hashes: HashSet<u64>,
 }
 
 impl<'a> FollowUps<'a> {
     fn new(app: &'a App, from: &'a str) -> Self {
-        Self { app, from, sets: Vec::new(), hashes: HashSet::new() }
+        Self { app, from, set: JobSet::new(), hashes: HashSet::new() }
     }
 
     /// `anchors` are those of the page itself: links within it are checked on the spot, and only
@@ -216,15 +214,11 @@ impl<'a> FollowUps<'a> {
         }
         drop(known);
         let key = key(&self.app.run, url);
-        let full = self.sets.last().is_none_or(|set| set.len() >= SET_MAX);
-        let set = if full { JobSet::new() } else { self.sets.pop().unwrap_or_default() };
-        self.sets.push(set.push_with(job, |options| options.idempotency_key(key)));
+        self.set.add_with(job, |options| options.idempotency_key(key));
     }
 
     async fn send(self, client: &Client) -> Result<(), EnqueueError> {
-        for set in self.sets {
-            client.enqueue_set(set).await?;
-        }
+        client.enqueue_set(self.set).await?;
         // Only now: an attempt that fails half-way must enqueue everything again.
         let mut known = self.app.enqueued.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(self.hashes);

@@ -107,7 +107,7 @@ impl Report {
                     let url = full_url(&payload.url, payload.anchor.as_deref());
                     done.insert((queue, url.clone()));
                     let error = job.last_error().unwrap_or_default().to_owned();
-                    let reason = job.death.map(|death| death.reason.to_string());
+                    let reason = job.death_reason().map(|reason| reason.to_string());
                     let reason = reason.unwrap_or_default();
                     self.broken.push(Broken { from: payload.from, url, reason, error });
                 }

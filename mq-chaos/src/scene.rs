@@ -141,8 +141,7 @@ impl Scene {
 
     /// Waits until no job waits or runs.
     pub async fn rest(&self) -> QueueStats {
-        let at_rest = |s: &QueueStats| s.ready + s.scheduled + s.retrying + s.running == 0;
-        self.until("at rest", at_rest).await
+        self.until("at rest", |stats| stats.open() == 0).await
     }
 
     /// As [`rest`](Self::rest), starting a new worker for each one that dies meanwhile. How many
@@ -153,7 +152,7 @@ impl Scene {
         loop {
             died += fleet.revive();
             let stats = self.stats().await;
-            if stats.ready + stats.scheduled + stats.retrying + stats.running == 0 {
+            if stats.open() == 0 {
                 return died;
             }
             assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");

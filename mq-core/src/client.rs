@@ -70,7 +70,9 @@ impl Client {
         EnqueueAll::new(self.clone(), jobs.into_iter())
     }
 
-    /// Stores jobs of several types in one request; those of one queue become visible together.
+    /// Stores jobs of several types. Up to 1,000 of them and 4 MiB go in one request, and those of
+    /// one queue become visible together; larger sets take several, and nothing of a set is sent if
+    /// one of its jobs is at fault.
     pub fn enqueue_set(&self, set: JobSet) -> EnqueueSet {
         EnqueueSet::new(self.clone(), set)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone};
 
 use crate::client::Client;
-use crate::engine::{BATCH_MAX, Durability, EngineError, EngineErrorKind, NewJob, Schedule};
+use crate::engine::{Durability, EngineError, EngineErrorKind, NewJob, Schedule};
 use crate::id::JobId;
 use crate::job::Job;
 use crate::name::{self, NameError, QueueName};
@@ -330,14 +330,14 @@ where
     }
 }
 
-/// Jobs of several types, to be stored in one request.
+/// Jobs of several types, to be stored together.
 ///
 /// ```ignore
 /// mq.enqueue_set(JobSet::new().push(Resize { id }).push(Notify { id })).await?;
 /// ```
 #[derive(Debug, Default)]
 pub struct JobSet {
-    jobs: Vec<Result<NewJob, EnqueueError>>,
+    jobs: Vec<(&'static str, Result<NewJob, EnqueueError>)>,
 }
 
 impl JobSet {
@@ -359,11 +359,25 @@ impl JobSet {
         job: J,
         options: impl FnOnce(JobSetOptions) -> JobSetOptions,
     ) -> Self {
+        self.add_with(job, options);
+        self
+    }
+
+    /// Adds a job to a set that is kept somewhere, with what its type says.
+    pub fn add<J: Job>(&mut self, job: J) {
+        self.add_with(job, |options| options);
+    }
+
+    /// Adds a job with options to a set that is kept somewhere.
+    pub fn add_with<J: Job>(
+        &mut self,
+        job: J,
+        options: impl FnOnce(JobSetOptions) -> JobSetOptions,
+    ) {
         let options = options(JobSetOptions { options: Options::default() }).options;
         // The client's own limit is applied when the set is sent.
-        self.jobs.push(options.prepare(&job, usize::MAX));
+        self.jobs.push((J::KIND, options.prepare(&job, usize::MAX)));
         drop(job);
-        self
     }
 
     /// How many jobs it has.
@@ -415,20 +429,17 @@ impl IntoFuture for EnqueueSet {
     fn into_future(self) -> Self::IntoFuture {
         let Self { client, set } = self;
         Box::pin(async move {
-            let jobs = set.jobs.into_iter().collect::<Result<Vec<_>, _>>()?;
-            if jobs.len() > BATCH_MAX {
-                let text = format!("a set has at most {BATCH_MAX} jobs, this one {}", jobs.len());
-                return Err(EnqueueError::Option(text));
-            }
             let max = client.payload_limit();
-            if let Some(job) = jobs.iter().find(|job| job.record.len() > max.saturating_add(8192)) {
-                let text = format!(
-                    "a job of the set has {} bytes, more than the {max} allowed",
-                    job.record.len()
-                );
-                return Err(EnqueueError::Option(text));
+            let mut jobs = Vec::with_capacity(set.jobs.len());
+            for (kind, job) in set.jobs {
+                let job = job?;
+                let size = Record::decode(&job.record).map_or(0, |record| record.payload.len());
+                if size > max {
+                    return Err(EnqueueError::TooLarge { kind, size, max });
+                }
+                jobs.push(Ok(job));
             }
-            client.send(jobs).await
+            client.send_all(jobs.into_iter()).await
         })
     }
 }

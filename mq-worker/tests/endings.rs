@@ -93,6 +93,32 @@ async fn a_failed_job_is_tried_again_until_it_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_attempts_of_a_job_have_one_idempotency_key_and_no_other_job_has_it() {
+    let server = RedisServer::start();
+    let mq = client(&server).await;
+    let notes = Notes::default();
+    let builder = Worker::builder(&mq).state(notes.clone());
+    let worker = builder.job_fn(|job: Task, cx: Context<Notes>| async move {
+        cx.state().add(format!("{} {}", job.what, cx.idempotency_key()));
+        Err::<(), _>("again".to_owned())
+    });
+    let worker = worker.build().unwrap().spawn();
+    let one = mq.enqueue(task("one")).await.unwrap().id;
+    let other = mq.enqueue(task("other")).await.unwrap().id;
+    job_in(&mq, one, State::Dead).await;
+    job_in(&mq, other, State::Dead).await;
+    within(worker.stop(Duration::from_secs(5))).await.unwrap();
+    let keys_of = |what: &str| -> std::collections::HashSet<String> {
+        let all = notes.all();
+        let own = all.iter().filter_map(|note| note.strip_prefix(&format!("{what} ")));
+        own.map(str::to_owned).collect()
+    };
+    assert_eq!(notes.all().len(), 6);
+    assert_eq!((keys_of("one").len(), keys_of("other").len()), (1, 1));
+    assert!(keys_of("one").is_disjoint(&keys_of("other")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_its_last_attempt_a_job_is_dead_with_every_error() {
     let bench = Bench::start(|builder| builder).await;
     let id = bench.mq.enqueue(task("fail")).await.unwrap().id;

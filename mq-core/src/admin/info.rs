@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::{QueueStats, Stored};
-use crate::history::{AttemptError, Death, History};
+use crate::history::{AttemptError, Death, DeathReason, History};
 use crate::id::{JobId, WorkerId};
 use crate::lifecycle::State;
 use crate::name::QueueName;
@@ -117,6 +117,11 @@ impl JobInfo {
     /// The latest error, if any attempt failed.
     pub fn last_error(&self) -> Option<&str> {
         self.errors.last().map(|error| error.error.as_str())
+    }
+
+    /// Why it is a dead letter, if it is one.
+    pub fn death_reason(&self) -> Option<DeathReason> {
+        self.death.as_ref().map(|death| death.reason)
     }
 
     /// The payload as text, with bytes that are not UTF-8 replaced.

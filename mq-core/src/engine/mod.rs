@@ -41,6 +41,9 @@ use crate::id::{JobId, WorkerId};
 use crate::name::QueueName;
 
 /// Most jobs in one request, and most results in one reply.
+///
+/// A request for more jobs than this is cut down to it; one that brings more is refused as
+/// [`Invalid`](EngineErrorKind::Invalid) and changes nothing.
 pub const BATCH_MAX: usize = 1_000;
 
 /// A store of jobs.
@@ -54,7 +57,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// says. Jobs of one call and one queue become visible together.
     ///
     /// A job whose id is known already, or whose key belongs to a job that exists or ended less
-    /// than 24 h ago, is not stored again: the reply names the job that is there.
+    /// than 24 h ago (however it ended, deletion included), is not stored again: the reply names the
+    /// job that is there, and calls it a duplicate if its id is another one.
     ///
     /// Concurrent calls share round trips. Gives up after `deadline`. Jobs of several queues may be
     /// stored one queue at a time; when only some are, the error is `Unknown`.
@@ -71,7 +75,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ) -> Result<Vec<EnqueueReply>, EngineError>;
 
     /// Makes a worker incarnation known on a queue with a first lease. Must come before its first
-    /// `claim` there; repeating it renews the lease.
+    /// `claim` there; repeating it renews the lease. It does not bring back a worker that was
+    /// fenced: that one learns by its next claim or beat that it is lost.
     async fn join(
         &self,
         queue: &QueueName,
@@ -83,13 +88,15 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// First applies the finishes, then takes up to `limit` ready jobs from the queues, in the
     /// order given; due jobs are promoted on the way. One round trip for both.
     ///
-    /// The jobs belong to the worker until it finishes them or its lease ends. A repeat with the
+    /// The jobs belong to the worker until it finishes them or is fenced by a sweep after its lease
+    /// has ended; a worker that is late but was not swept is still itself. A repeat with the
     /// same number gives the same jobs; a number below one that was used gives none. Not cancel
     /// safe: a caller that drops the future owns jobs that it does not know of, until its lease
     /// ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 
-    /// Ends claims on jobs, each by its transition; answers per job, in order.
+    /// Ends claims on jobs, each by its transition; answers per job, in order. Jobs that are released
+    /// together keep their order.
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError>;
 
     /// Extends the leases of workers, all jobs of each at once, and brings the news for them.
@@ -116,7 +123,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// each and finishes it; if the reaper dies too, the next one takes over.
     ///
     /// A sweep that finds that nobody has swept for longer than a lease gives all workers half a
-    /// lease to report first: then the store itself was away, not they.
+    /// lease to report first: then the store itself was away, not they. So a fleet must sweep several
+    /// times per lease. The jobs of a repeat are the same, the list of workers may be empty.
     async fn reap(&self, request: ReapRequest) -> Result<ReapReply, EngineError>;
 
     /// Removes what retention and bounds say: kept jobs whose time is up, the oldest dead letters,
@@ -166,7 +174,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
     /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,
-    /// history and due time. Interrupted half way, it is completed by any later `prune`.
+    /// history, due time and key. Interrupted half way, it is completed by any later `prune`; repeated,
+    /// it answers [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue it is
+    /// `Invalid`.
     async fn transfer(
         &self,
         from: &QueueName,

@@ -222,6 +222,13 @@ pub struct Finding {
     pub detail: String,
 }
 
+impl QueueStats {
+    /// Jobs that are still to end: ready, scheduled, retrying and running ones.
+    pub fn open(&self) -> u64 {
+        self.ready + self.scheduled + self.retrying + self.running
+    }
+}
+
 impl Finding {
     /// A finding.
     pub fn new(kind: FindingKind, subject: impl Into<String>, detail: impl Into<String>) -> Self {
