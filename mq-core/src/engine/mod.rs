@@ -57,8 +57,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// says. Jobs of one call and one queue become visible together.
     ///
     /// A job whose id is known already, or whose key belongs to a job that exists or ended less
-    /// than 24 h ago (however it ended, deletion included), is not stored again: the reply names the
-    /// job that is there, and calls it a duplicate if its id is another one.
+    /// than 24 h ago (however it ended, deletion included), is not stored again: the reply names
+    /// the job that is there, and calls it a duplicate if its id is another one.
     ///
     /// Concurrent calls share round trips. Gives up after `deadline`. Jobs of several queues may be
     /// stored one queue at a time; when only some are, the error is `Unknown`.
@@ -95,8 +95,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 
-    /// Ends claims on jobs, each by its transition; answers per job, in order. Jobs that are released
-    /// together keep their order.
+    /// Ends claims on jobs, each by its transition; answers per job, in order. Jobs that are
+    /// released together keep their order.
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError>;
 
     /// Extends the leases of workers, all jobs of each at once, and brings the news for them.
@@ -123,8 +123,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// each and finishes it; if the reaper dies too, the next one takes over.
     ///
     /// A sweep that finds that nobody has swept for longer than a lease gives all workers half a
-    /// lease to report first: then the store itself was away, not they. So a fleet must sweep several
-    /// times per lease. The jobs of a repeat are the same, the list of workers may be empty.
+    /// lease to report first: then the store itself was away, not they. So a fleet must sweep
+    /// several times per lease. The jobs of a repeat are the same, the list of workers may be
+    /// empty.
     async fn reap(&self, request: ReapRequest) -> Result<ReapReply, EngineError>;
 
     /// Removes what retention and bounds say: kept jobs whose time is up, the oldest dead letters,
@@ -174,9 +175,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
     /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,
-    /// history, due time and key. Interrupted half way, it is completed by any later `prune`; repeated,
-    /// it answers [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue it is
-    /// `Invalid`.
+    /// history, due time and key. Interrupted half way, it is completed by any later `prune`;
+    /// repeated, it answers [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue
+    /// it is `Invalid`.
     async fn transfer(
         &self,
         from: &QueueName,
