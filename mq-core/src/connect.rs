@@ -55,7 +55,6 @@ impl fmt::Display for ConnectError {
             Self::Scheme { scheme, known } => {
                 write!(f, "no engine for `{scheme}:`: this build knows {}", known.join(", "))?;
                 match scheme.as_str() {
-                    "sqlite" => f.write_str("; `sqlite:` needs the feature `sqlite`"),
                     "redis" | "rediss" => f.write_str("; Redis needs the feature `redis`"),
                     _ => Ok(()),
                 }
@@ -83,7 +82,12 @@ impl From<EngineError> for ConnectError {
 
 /// Opens the store that the URL names.
 pub(crate) async fn connect(url: &str) -> Result<Arc<dyn Engine>, ConnectError> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    let Some((scheme, _)) = url.split_once(':') else {
+        // Not shown: what is pasted here by mistake may be a password.
+        let text = "the text given is not a URL: write, for example, `redis://127.0.0.1:6379`";
+        return Err(ConnectError::Url(text.to_owned()));
+    };
+    let scheme = scheme.to_ascii_lowercase();
     let drivers: Vec<&Driver> = inventory::iter::<Driver>.into_iter().collect();
     match drivers.iter().find(|driver| driver.schemes.contains(&scheme.as_str())) {
         Some(driver) => (driver.connect)(url.to_owned()).await,
@@ -93,5 +97,19 @@ pub(crate) async fn connect(url: &str) -> Result<Arc<dyn Engine>, ConnectError> 
             known.sort_unstable();
             Err(ConnectError::Scheme { scheme: scheme.escape_debug().to_string(), known })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_is_named_without_its_secrets() {
+        let text = async |url| connect(url).await.unwrap_err().to_string();
+        let odd = text("postgres://user:s3cret@host/db").await;
+        assert!(odd.contains("`postgres:`") && !odd.contains("s3cret"), "{odd}");
+        let bare = text("s3cret").await;
+        assert!(bare.contains("redis://127.0.0.1:6379") && !bare.contains("s3cret"), "{bare}");
     }
 }
