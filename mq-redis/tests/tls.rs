@@ -1,5 +1,6 @@
 //! `rediss://`: encrypted, and only with a server that can prove who it is.
 #![cfg(feature = "tls")]
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
