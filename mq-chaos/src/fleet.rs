@@ -106,6 +106,8 @@ impl WorkerProcess {
             .env("MQ_LEASE_MS", settings.lease.as_millis().to_string())
             .env("MQ_CONCURRENCY", settings.concurrency.to_string())
             .env("MQ_GRACE_MS", settings.grace.as_millis().to_string())
+            // What is meant to panic need not say where from.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
         match fail {
