@@ -1,8 +1,8 @@
 //! The awaitable builders behind `mq.enqueue(…)`.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -292,24 +292,36 @@ impl<J> IntoFuture for Enqueue<J> {
 }
 
 /// Many jobs on their way into the store; see [`Client::enqueue_all`]. The options hold for each.
-#[derive(Debug)]
 #[must_use = "jobs are not enqueued until this is awaited"]
 pub struct EnqueueAll<'a, J, I> {
     client: Client,
     jobs: I,
     options: Options,
-    job: PhantomData<fn(J)>,
-    /// How long the iterator's borrows last.
-    borrows: PhantomData<&'a ()>,
+    key_by: Option<KeyBy<'a, J>>,
 }
+
+type KeyBy<'a, J> = Box<dyn Fn(&J) -> String + Send + 'a>;
 
 impl<J: Job, I: Iterator<Item = J>> EnqueueAll<'_, J, I> {
     pub(crate) fn new(client: Client, jobs: I) -> Self {
-        let options = Options::default();
-        Self { client, jobs, options, job: PhantomData, borrows: PhantomData }
+        Self { client, jobs, options: Options::default(), key_by: None }
     }
 
     options!();
+}
+
+impl<'a, J: Job, I: Iterator<Item = J>> EnqueueAll<'a, J, I> {
+    /// Gives each job a key of its own; see [`Enqueue::idempotency_key`].
+    pub fn idempotency_key_by(mut self, key: impl Fn(&J) -> String + Send + 'a) -> Self {
+        self.key_by = Some(Box::new(key));
+        self
+    }
+}
+
+impl<J, I> fmt::Debug for EnqueueAll<'_, J, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueAll").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl<'a, J, I> IntoFuture for EnqueueAll<'a, J, I>
@@ -321,10 +333,15 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, jobs, options, .. } = self;
+        let Self { client, jobs, mut options, key_by } = self;
         Box::pin(async move {
             let payload_max = client.payload_limit();
-            let jobs = jobs.map(move |job| options.prepare(&job, payload_max));
+            let jobs = jobs.map(move |job| {
+                if let Some(key_by) = &key_by {
+                    options.idempotency_key = Some(key_by(&job));
+                }
+                options.prepare(&job, payload_max)
+            });
             client.send_all(jobs).await
         })
     }

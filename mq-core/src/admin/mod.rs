@@ -249,6 +249,11 @@ impl Admin {
             Verb::RunNow => engine.run_now(queue, ids).await,
             Verb::Delete => engine.delete(queue, ids).await,
             Verb::Cancel => engine.cancel(queue, ids).await,
+            Verb::Transfer(to) if to == queue => {
+                let there = engine.get(queue, ids).await?;
+                let act = |job: &Option<_>| job.as_ref().map_or(Act::NotFound, |_| Act::Already);
+                Ok(there.iter().map(act).collect())
+            }
             Verb::Transfer(to) => engine.transfer(queue, to, ids).await,
         }
     }
