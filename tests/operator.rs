@@ -1,4 +1,5 @@
 //! What an operator can do, through the public API.
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
 use mq::admin::{Filter, Verb};
 use mq::engine::Act;

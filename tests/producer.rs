@@ -1,4 +1,5 @@
 //! What a producer can rely on, through the public API.
+#![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
 use mq::prelude::*;
 use mq::{EnqueueError, JobSet, NameError, State};
