@@ -149,9 +149,21 @@ fn context<S: Send + Sync + 'static>(
 }
 
 fn decode<J: Job>(payload: &[u8]) -> Result<J, Outcome> {
-    serde_json::from_slice(payload).map_err(|error| Outcome::Malformed {
-        error: format!("the payload does not decode as `{}`: {error}", J::KIND),
+    serde_json::from_slice(payload).map_err(|error| {
+        let reason = without_values(&error.to_string());
+        let error = format!("the payload does not decode as `{}`: {reason}", J::KIND);
+        Outcome::Malformed { error }
     })
+}
+
+/// Serde's words without what it found in the payload, which is users' data and would end up in
+/// logs: `invalid type: string "…", expected u32 at line 1` becomes `invalid type, expected u32 at
+/// line 1`.
+fn without_values(text: &str) -> String {
+    // The last one: what was found comes first and may itself contain the words.
+    let Some(expected) = text.rfind(", expected") else { return text.to_owned() };
+    let found = text[..expected].find([':', '`']).unwrap_or(expected);
+    format!("{}{}", text[..found].trim_end(), &text[expected..])
 }
 
 /// Joins what the handler returned with what it said through its context.
@@ -161,6 +173,31 @@ fn ended(attempt: &Attempt, failure: Option<(String, Verdict)>) -> Outcome {
         (_, None) => Outcome::Done,
         (Some(Mark::Verdict(verdict)), Some((error, _))) | (None, Some((error, verdict))) => {
             Outcome::Failed { error, verdict }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_left_out_of_what_serde_says() {
+        for (text, expected) in [
+            (
+                r#"invalid type: string "a, expected b", expected u32 at line 1 column 3"#,
+                "invalid type, expected u32 at line 1 column 3",
+            ),
+            (
+                "unknown variant `secret`, expected `a` or `b` at line 1 column 2",
+                "unknown variant, expected `a` or `b` at line 1 column 2",
+            ),
+            (
+                "missing field `user_id` at line 1 column 2",
+                "missing field `user_id` at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(without_values(text), expected);
         }
     }
 }
