@@ -173,8 +173,8 @@ pub const UNKNOWN_KIND_DELAY: Duration = Duration::from_secs(15);
 /// Interrupted jobs come back spread over this time, so that one which kills workers does not take
 /// the same neighbours down with it again: at the front of the queue, all that were in flight
 /// together would be claimed together and blamed together. Short enough for the recovery bound
-/// of P7 (15 s lease, 2 s sweep, 2 s spread).
-pub const INTERRUPTION_SPREAD: Duration = Duration::from_secs(2);
+/// of P7 (15 s lease, 2 s sweep, 1 s spread).
+pub const INTERRUPTION_SPREAD: Duration = Duration::from_secs(1);
 
 /// Decides what becomes of a job whose claim has ended.
 ///
@@ -334,7 +334,7 @@ mod tests {
             }
             Ended::HandedBack => transition == Transition::Release && history.is_none(),
             Ended::Interrupted => match interruptions {
-                0 | 1 => matches!(transition, Transition::Retry { at_ms } if at_ms <= NOW + 2_000),
+                0 | 1 => matches!(transition, Transition::Retry { at_ms } if at_ms <= NOW + 1_000),
                 _ => transition == Transition::Bury,
             },
         };
