@@ -7,14 +7,15 @@ use super::repo::{Finding, Repo};
 ///
 /// `mq-worker` and the engines do not know each other: only so can an engine be added without
 /// touching the worker, and the suite in `mq-conformance` mean the same for all of them.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("mq-core", &[]),
     ("mq-macros", &[]),
     ("mq-redis", &["mq-core"]),
+    ("mq-sqlite", &["mq-core"]),
     ("mq-worker", &["mq-core"]),
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
-    ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-worker"]),
+    ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-worker"]),
     // A program of its own for the fault tests, which uses mq as its users do.
     ("mq-chaos", &["mq", "mq-core", "mq-redis", "mq-testkit", "mq-worker"]),
 ];

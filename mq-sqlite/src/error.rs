@@ -1,0 +1,49 @@
+//! From SQLite's errors to those of the contract.
+
+use mq_core::engine::{EngineError, EngineErrorKind};
+use rusqlite::{Error, ErrorCode};
+
+/// What an operation inside the transaction returns.
+pub(crate) type Result<T> = std::result::Result<T, EngineError>;
+
+/// Says what SQLite's error means for the caller of an operation.
+pub(crate) fn of(error: Error) -> EngineError {
+    let (kind, text) = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            EngineErrorKind::Unavailable,
+            "another process kept the database locked for too long: look for a transaction that \
+             was left open",
+        ),
+        Some(ErrorCode::DiskFull) => {
+            (EngineErrorKind::Full, "the disk of the database is full: make room")
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => (
+            EngineErrorKind::Denied,
+            "the database may not be written: check the owner and the rights of the file and its \
+             directory",
+        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+            EngineErrorKind::Damaged,
+            "the database file is damaged: stop all programs that use it and restore a copy",
+        ),
+        Some(ErrorCode::TooBig) => {
+            (EngineErrorKind::Invalid, "a value is larger than SQLite can take: make it smaller")
+        }
+        Some(_) => (EngineErrorKind::Unknown, "the database failed in the middle: try again"),
+        None => (
+            EngineErrorKind::Damaged,
+            "the database holds what mq did not write: see which program changed it",
+        ),
+    };
+    EngineError::new(kind, text).with_source(error)
+}
+
+/// The refusal of a request that is larger than the contract allows.
+pub(crate) fn check_len(len: usize) -> Result<()> {
+    use mq_core::engine::BATCH_MAX;
+    if len <= BATCH_MAX {
+        return Ok(());
+    }
+    let text = format!("a request of {len} jobs is too large: send at most {BATCH_MAX} at a time");
+    Err(EngineError::new(EngineErrorKind::Invalid, text))
+}

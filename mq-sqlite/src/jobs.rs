@@ -1,0 +1,179 @@
+//! A job's row: where a job is, and every way from one place to another.
+
+use mq_core::engine::Claimed;
+use mq_core::{Claim, JobId, State, WorkerId};
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use crate::error::Result;
+use crate::sql;
+use crate::tx::{Queue, Tx, ms};
+
+/// How long a key is kept after its job has ended.
+const KEY_MS: i64 = 24 * 60 * 60 * 1000;
+
+pub(crate) const READY: i64 = 0;
+pub(crate) const SCHEDULED: i64 = 1;
+pub(crate) const RUNNING: i64 = 2;
+pub(crate) const DONE: i64 = 3;
+pub(crate) const DEAD: i64 = 4;
+pub(crate) const CANCELLED: i64 = 5;
+
+/// What decides about a job, without its contents.
+#[derive(Debug, Clone)]
+pub(crate) struct Row0 {
+    pub(crate) pk: i64,
+    pub(crate) state: i64,
+    pub(crate) level: i64,
+    pub(crate) worker: Option<String>,
+    pub(crate) number: Option<i64>,
+    pub(crate) key: Option<String>,
+    pub(crate) is_cancel: bool,
+}
+
+/// A place that a job is put into. Running is not among them: only claims lead there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Ready { is_front: bool },
+    Scheduled { at_ms: i64, is_retry: bool },
+    Kept { state: i64, at_ms: i64 },
+}
+
+/// The stored number as a state.
+pub(crate) fn state(number: i64) -> State {
+    match number {
+        READY => State::Ready,
+        SCHEDULED => State::Scheduled,
+        RUNNING => State::Running,
+        DONE => State::Done,
+        DEAD => State::Dead,
+        _ => State::Cancelled,
+    }
+}
+
+/// Reads a job's id from a column.
+pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<JobId> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| malformed(column, error))
+}
+
+/// Reads a worker's id from a column.
+pub(crate) fn worker(row: &Row<'_>, column: usize) -> rusqlite::Result<WorkerId> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| malformed(column, error))
+}
+
+fn malformed(column: usize, error: mq_core::ParseIdError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+impl Tx<'_> {
+    /// A job, if it is there.
+    pub(crate) fn job(&self, queue: &Queue, id: JobId) -> Result<Option<Row0>> {
+        self.row(sql!("job"), (queue.pk, id.to_string()), |row| {
+            Ok(Row0 {
+                pk: row.get(0)?,
+                state: row.get(1)?,
+                level: row.get(2)?,
+                worker: row.get(3)?,
+                number: row.get(4)?,
+                key: row.get(5)?,
+                is_cancel: row.get(6)?,
+            })
+        })
+    }
+
+    /// The number that puts a job at the end of its ready list, or at its front.
+    pub(crate) fn seq(&self, queue: &Queue, level: i64, is_front: bool) -> Result<i64> {
+        let sql = if is_front { sql!("seq_front") } else { sql!("seq_back") };
+        self.number(sql, (queue.pk, level))
+    }
+
+    /// Puts a job somewhere else.
+    pub(crate) fn put(&mut self, queue: &Queue, pk: i64, level: i64, place: Place) -> Result<()> {
+        let (state, at_ms, is_retry, seq) = match place {
+            Place::Ready { is_front } => {
+                (READY, None, false, Some(self.seq(queue, level, is_front)?))
+            }
+            Place::Scheduled { at_ms, is_retry } => (SCHEDULED, Some(at_ms), is_retry, None),
+            Place::Kept { state, at_ms } => (state, Some(at_ms), false, None),
+        };
+        self.execute(sql!("put"), (pk, state, at_ms, is_retry, seq))?;
+        self.wake(queue);
+        Ok(())
+    }
+
+    /// Notes that a job has ended, for its key; the first end counts.
+    pub(crate) fn end_key(&self, queue: &Queue, key: Option<&str>, id: JobId) -> Result<()> {
+        if let Some(key) = key {
+            let free_ms = self.now_ms + KEY_MS;
+            self.execute(sql!("end_key"), (queue.pk, key, id.to_string(), free_ms))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a job.
+    pub(crate) fn remove(&self, queue: &Queue, id: JobId, job: &Row0) -> Result<()> {
+        self.end_key(queue, job.key.as_deref(), id)?;
+        self.execute("DELETE FROM mq_jobs WHERE pk = ?1", [job.pk])?;
+        Ok(())
+    }
+
+    /// Whether a worker may act; one whose lease ended may, until somebody takes over. The answer
+    /// is the highest claim number that it has used.
+    pub(crate) fn member(&self, queue: &Queue, worker: WorkerId) -> Result<Option<i64>> {
+        self.row(sql!("member"), (queue.pk, worker.to_string()), |row| row.get(0))
+    }
+
+    /// Notes that a claim number was used.
+    pub(crate) fn use_number(&self, queue: &Queue, claim: &Claim) -> Result<()> {
+        let used = (queue.pk, claim.worker.to_string(), number(claim));
+        self.execute("UPDATE mq_workers SET last = ?3 WHERE queue = ?1 AND worker = ?2", used)?;
+        Ok(())
+    }
+
+    /// Gives jobs to a claim, in this order.
+    pub(crate) fn hold(&self, claim: &Claim, pks: &[i64]) -> Result<()> {
+        let worker = claim.worker.to_string();
+        for (seq, pk) in pks.iter().enumerate() {
+            self.execute(sql!("hold"), (pk, &worker, number(claim), seq as i64))?;
+        }
+        Ok(())
+    }
+
+    /// The jobs that a claim holds.
+    pub(crate) fn held(&self, queue: &Queue, claim: &Claim) -> Result<Vec<Claimed>> {
+        let params = (queue.pk, claim.worker.to_string(), number(claim));
+        self.rows(sql!("held"), params, |row| {
+            let (record, history) = (row.get(1)?, row.get(2)?);
+            Ok(Claimed { id: id(row, 0)?, claim: claim.clone(), record, history })
+        })
+    }
+
+    /// Whether a worker could take a job now.
+    pub(crate) fn has_ready(&self, queue: &Queue) -> Result<bool> {
+        self.is_there("SELECT 1 FROM mq_jobs WHERE queue = ?1 AND state = 0 LIMIT 1", [queue.pk])
+    }
+
+    /// When the next scheduled job or retry is due.
+    pub(crate) fn next_due_ms(&self, queue: &Queue) -> Result<Option<i64>> {
+        let due = self.row(sql!("next_due"), [queue.pk], |row| row.get(0))?;
+        Ok(due.flatten())
+    }
+
+    /// Removes workers that are fenced out and hold nothing.
+    pub(crate) fn bury_workers(&self, queue: &Queue) -> Result<()> {
+        self.execute(sql!("bury_workers"), [queue.pk])?;
+        Ok(())
+    }
+}
+
+/// A claim's number as it is stored.
+pub(crate) fn number(claim: &Claim) -> i64 {
+    i64::try_from(claim.number).unwrap_or(i64::MAX)
+}
+
+/// The end of a retention or the time of a retry, as it is stored.
+pub(crate) fn at(at_ms: u64) -> i64 {
+    ms(at_ms)
+}

@@ -1,0 +1,63 @@
+//! Gives ready jobs to a worker, the first queue's first.
+
+use mq_core::Claim;
+use mq_core::engine::{BATCH_MAX, ClaimReply, ClaimRequest, Claimed, QueueReply};
+
+use super::{finish, promote};
+use crate::error::Result;
+use crate::jobs;
+use crate::sql;
+use crate::tx::{Queue, Tx, time};
+
+/// Due jobs that a claim makes ready on its way; the rest is left to the next one.
+const PROMOTE_MAX: usize = 200;
+
+/// See [`Engine::claim`](mq_core::engine::Engine::claim).
+pub(crate) fn claim(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<ClaimReply> {
+    let finished = finish::finish(tx, &request.finishes)?;
+    let mut reply = ClaimReply { finished, now_ms: tx.now(), ..ClaimReply::default() };
+    for asked in &request.queues {
+        let left = request.limit.min(BATCH_MAX).saturating_sub(reply.jobs.len());
+        let (jobs, state) = claim_one(tx, &asked.claim, asked.limit.min(left))?;
+        reply.jobs.extend(jobs);
+        reply.queues.push(state);
+    }
+    Ok(reply)
+}
+
+fn claim_one(tx: &mut Tx<'_>, claim: &Claim, limit: usize) -> Result<(Vec<Claimed>, QueueReply)> {
+    let lost = (Vec::new(), QueueReply::Lost);
+    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(lost) };
+    let Some(last) = tx.member(&queue, claim.worker)? else { return Ok(lost) };
+    let paused = "SELECT 1 FROM mq_queues WHERE pk = ?1 AND paused_ms IS NOT NULL";
+    let is_paused = tx.is_there(paused, [queue.pk])?;
+    let jobs = if jobs::number(claim) > last {
+        // Also if nothing is taken: a copy of this request that comes late must find nothing.
+        tx.use_number(&queue, claim)?;
+        if is_paused || limit == 0 { Vec::new() } else { take(tx, &queue, claim, limit)? }
+    } else {
+        tx.held(&queue, claim)?
+    };
+    if is_paused {
+        return Ok((jobs, QueueReply::Paused));
+    }
+    if tx.has_ready(&queue)? {
+        // One worker wakes the next: as many come as there is work for, and no herd.
+        tx.wake(&queue);
+        return Ok((jobs, QueueReply::More));
+    }
+    let next_due_ms = tx.next_due_ms(&queue)?.map(time);
+    let is_due = next_due_ms.is_some_and(|due_ms| due_ms <= tx.now());
+    Ok((jobs, if is_due { QueueReply::More } else { QueueReply::Empty { next_due_ms } }))
+}
+
+fn take(tx: &mut Tx<'_>, queue: &Queue, claim: &Claim, limit: usize) -> Result<Vec<Claimed>> {
+    promote::move_due(tx, queue, PROMOTE_MAX)?;
+    let taken = tx.rows(sql!("claim"), (queue.pk, limit as i64), |row| {
+        let (pk, record, history): (i64, _, _) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        Ok((pk, Claimed { id: jobs::id(row, 1)?, claim: claim.clone(), record, history }))
+    })?;
+    let (pks, jobs): (Vec<i64>, Vec<Claimed>) = taken.into_iter().unzip();
+    tx.hold(claim, &pks)?;
+    Ok(jobs)
+}

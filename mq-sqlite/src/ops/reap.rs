@@ -1,0 +1,65 @@
+//! Takes the jobs of workers whose lease has ended over to another one.
+
+use mq_core::WorkerId;
+use mq_core::engine::{BATCH_MAX, ReapReply, ReapRequest};
+
+use crate::error::Result;
+use crate::jobs;
+use crate::sql;
+use crate::tx::{Queue, Tx, span};
+
+/// See [`Engine::reap`](mq_core::engine::Engine::reap).
+pub(crate) fn reap(tx: &mut Tx<'_>, request: &ReapRequest) -> Result<ReapReply> {
+    let claim = &request.claim;
+    let lost = ReapReply { lost: true, now_ms: tx.now(), ..ReapReply::default() };
+    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(lost) };
+    let Some(last) = tx.member(&queue, claim.worker)? else { return Ok(lost) };
+    // A wake-up that got lost is made up for here.
+    let paused = "SELECT 1 FROM mq_queues WHERE pk = ?1 AND paused_ms IS NOT NULL";
+    if !tx.is_there(paused, [queue.pk])? && tx.has_ready(&queue)? {
+        tx.wake(&queue);
+    }
+    let mut reply = ReapReply { now_ms: tx.now(), ..ReapReply::default() };
+    if jobs::number(claim) > last {
+        tx.use_number(&queue, claim)?;
+        reply.workers = revoke(tx, &queue, request)?;
+        reply.more = take_over(tx, &queue, request)?;
+    }
+    reply.jobs = tx.held(&queue, claim)?;
+    Ok(reply)
+}
+
+/// Fences workers out whose lease has ended, unless the store itself was away.
+fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<WorkerId>> {
+    let now_ms = tx.now_ms;
+    let lease_ms = span(request.lease);
+    let sql = "SELECT coalesce(swept_ms, ?2), grace_ms FROM mq_queues WHERE pk = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let swept = tx.row(sql, (queue.pk, now_ms), read)?;
+    let (swept_ms, mut grace_ms): (i64, i64) = swept.unwrap_or((now_ms, 0));
+    if now_ms - swept_ms > lease_ms {
+        grace_ms = now_ms.saturating_add(lease_ms / 2);
+    }
+    let swept = (queue.pk, now_ms, grace_ms);
+    tx.execute("UPDATE mq_queues SET swept_ms = ?2, grace_ms = ?3 WHERE pk = ?1", swept)?;
+    if now_ms < grace_ms {
+        return Ok(Vec::new());
+    }
+    let reaper = request.claim.worker.to_string();
+    tx.rows(sql!("reap_revoke"), (queue.pk, reaper, now_ms), |row| jobs::worker(row, 0))
+}
+
+/// Gives the jobs of fenced workers to the reaper; says whether more is left.
+fn take_over(tx: &mut Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<bool> {
+    let limit = request.limit.min(BATCH_MAX);
+    let asked = (queue.pk, limit as i64 + 1);
+    let mut pks: Vec<i64> = tx.rows(sql!("reap_take"), asked, |row| row.get(0))?;
+    let more = pks.len() > limit;
+    pks.truncate(limit);
+    tx.hold(&request.claim, &pks)?;
+    if !pks.is_empty() {
+        tx.tally(queue).interrupted += pks.len() as i64;
+    }
+    tx.bury_workers(queue)?;
+    Ok(more)
+}

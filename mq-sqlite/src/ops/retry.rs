@@ -1,0 +1,46 @@
+//! Runs dead, cancelled or scheduled jobs again, with all their attempts.
+
+use std::time::Duration;
+
+use mq_core::engine::Act;
+use mq_core::{History, JobId, QueueName};
+
+use super::verb;
+use crate::error::Result;
+use crate::jobs::{DONE, Place, READY, RUNNING};
+use crate::sql;
+use crate::tx::{Tx, span};
+
+/// See [`Engine::retry`](mq_core::engine::Engine::retry).
+pub(crate) fn retry(
+    tx: &mut Tx<'_>,
+    name: &QueueName,
+    ids: &[JobId],
+    spread: Option<Duration>,
+) -> Result<Vec<Act>> {
+    verb::each(tx, name, ids, |tx, target| match target.job.state {
+        READY => Ok(Some(Act::Already)),
+        RUNNING | DONE => Ok(None),
+        _ => revive(tx, target, spread).map(|()| Some(Act::Applied)),
+    })
+}
+
+fn revive(tx: &mut Tx<'_>, target: &verb::Target<'_>, spread: Option<Duration>) -> Result<()> {
+    let (queue, job) = (target.queue, target.job);
+    let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
+    let past: Option<Vec<u8>> = tx.row(sql, [job.pk], |row| row.get(0))?.flatten();
+    if let Some(past) = past {
+        let revived = History::decode(&past).revived().encode();
+        tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, revived))?;
+    }
+    tx.execute(sql!("revive_key"), (queue.pk, &job.key, target.id.to_string()))?;
+    let nth = i64::try_from(target.index).unwrap_or(i64::MAX).saturating_add(1);
+    let wait_ms = spread.map_or(0, |spread| span(spread).saturating_mul(nth));
+    let at_ms = tx.now_ms.saturating_add(wait_ms).min(1 << 52);
+    let place = if wait_ms == 0 {
+        Place::Ready { is_front: false }
+    } else {
+        Place::Scheduled { at_ms, is_retry: false }
+    };
+    tx.put(queue, job.pk, job.level, place)
+}

@@ -1,0 +1,72 @@
+//! Sizes and counters of a queue.
+
+use mq_core::QueueName;
+use mq_core::engine::QueueStats;
+use rusqlite::Row;
+
+use crate::error::Result;
+use crate::jobs::{self, CANCELLED, DEAD, DONE};
+use crate::sql;
+use crate::tx::{Queue, Tx, time};
+
+/// See [`Engine::stats`](mq_core::engine::Engine::stats).
+pub(crate) fn stats(tx: &mut Tx<'_>, name: &QueueName) -> Result<QueueStats> {
+    let mut stats = QueueStats::default();
+    stats.now_ms = tx.now();
+    let Some(queue) = tx.queue(name)? else { return Ok(stats) };
+    sizes(tx, &queue, &mut stats)?;
+    let head = tx.row(sql!("stats_head"), [queue.pk], |row| jobs::id(row, 0))?;
+    let created = head.map(|id| id.created_at().timestamp_millis());
+    stats.oldest_ready_ms = created.map(time);
+    stats.next_due_ms = tx.next_due_ms(&queue)?.map(time);
+    let workers = "SELECT count(*) FROM mq_workers WHERE queue = ?1 AND housekeeper = 0";
+    stats.workers = time(tx.number(workers, [queue.pk])?);
+    tx.row(sql!("stats_totals"), [queue.pk], |row| totals(row, &mut stats))?;
+    let minute = (queue.pk, tx.now_ms / 60_000 - 1);
+    tx.row(sql!("stats_minute"), minute, |row| {
+        stats.enqueued_last_minute = time(row.get(0)?);
+        stats.done_last_minute = time(row.get(1)?);
+        stats.failed_last_minute = time(row.get(2)?);
+        Ok(())
+    })?;
+    Ok(stats)
+}
+
+/// Counted in the indexes of the places, which are far smaller than the table.
+fn sizes(tx: &Tx<'_>, queue: &Queue, stats: &mut QueueStats) -> Result<()> {
+    let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let levels: Vec<(i64, i64)> = tx.rows(sql!("stats_ready"), [queue.pk], pair)?;
+    for (level, count) in levels {
+        let at = usize::try_from(level).unwrap_or(usize::MAX);
+        if let Some(size) = stats.ready_by_priority.get_mut(at) {
+            *size += time(count);
+        }
+    }
+    stats.ready = stats.ready_by_priority.iter().sum();
+    let due: Vec<(i64, i64)> = tx.rows(sql!("stats_due"), [queue.pk], pair)?;
+    for (is_retry, count) in due {
+        *(if is_retry == 0 { &mut stats.scheduled } else { &mut stats.retrying }) += time(count);
+    }
+    let running = "SELECT count(*) FROM mq_jobs WHERE queue = ?1 AND state = 2";
+    stats.running = time(tx.number(running, [queue.pk])?);
+    let kept: Vec<(i64, i64)> = tx.rows(sql!("stats_kept"), [queue.pk], pair)?;
+    for (state, count) in kept {
+        match state {
+            DONE => stats.done = time(count),
+            DEAD => stats.dead = time(count),
+            CANCELLED => stats.cancelled = time(count),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn totals(row: &Row<'_>, stats: &mut QueueStats) -> rusqlite::Result<()> {
+    stats.paused_since_ms = row.get::<_, Option<i64>>(0)?.map(time);
+    stats.enqueued_total = time(row.get(1)?);
+    stats.done_total = time(row.get(2)?);
+    stats.failed_total = time(row.get(3)?);
+    stats.dead_total = time(row.get(4)?);
+    stats.interrupted_total = time(row.get(5)?);
+    Ok(())
+}

@@ -1,0 +1,6 @@
+DELETE FROM mq_workers
+WHERE queue = ?1 AND is_revoked = 1
+  AND NOT EXISTS (
+      SELECT 1 FROM mq_jobs AS job
+      WHERE job.queue = mq_workers.queue AND job.state = 2 AND job.worker = mq_workers.worker
+  )

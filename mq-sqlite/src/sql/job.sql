@@ -1,0 +1,3 @@
+SELECT pk, state, level, worker, number, key, cancel
+FROM mq_jobs
+WHERE queue = ?1 AND id = ?2

@@ -1,0 +1,4 @@
+UPDATE mq_workers
+SET is_revoked = 1
+WHERE queue = ?1 AND worker <> ?2 AND is_revoked = 0 AND until_ms <= ?3
+RETURNING worker

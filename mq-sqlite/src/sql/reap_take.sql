@@ -1,0 +1,6 @@
+SELECT job.pk
+FROM mq_workers AS gone
+JOIN mq_jobs AS job ON job.queue = gone.queue AND job.worker = gone.worker AND job.state = 2
+WHERE gone.queue = ?1 AND gone.is_revoked = 1
+ORDER BY job.worker, job.number, job.seq
+LIMIT ?2

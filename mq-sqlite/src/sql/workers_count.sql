@@ -1,0 +1,3 @@
+SELECT count(*)
+FROM mq_jobs
+WHERE queue = ?1 AND state = 2 AND worker = ?2
