@@ -16,7 +16,7 @@ pub use mq_worker::{
 // Named so that it is linked: the engine is found through what it registers.
 #[cfg(feature = "redis")]
 use mq_redis as _;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 use mq_sqlite as _;
 
 /// What a program that defines, enqueues or runs jobs needs: `use mq::prelude::*;`.

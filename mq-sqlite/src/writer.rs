@@ -6,9 +6,9 @@
 //! an optimisation that changes no answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mq_core::QueueName;
@@ -41,9 +41,7 @@ pub(crate) enum Mode {
 /// The way to the writer's thread. The thread ends when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    // A lock, because a sender of std may be shared between threads only since Rust 1.72 by
-    // reference; a clone per call costs as much.
-    queue: Arc<Mutex<Sender<Message>>>,
+    queue: Sender<Message>,
 }
 
 enum Message {
@@ -114,12 +112,11 @@ impl Writer {
         std::thread::Builder::new()
             .name("mq-sqlite".to_owned())
             .spawn(move || state.run(&receiver))?;
-        Ok(Self { queue: Arc::new(Mutex::new(sender)) })
+        Ok(Self { queue: sender })
     }
 
     fn send(&self, message: Message) -> Result<()> {
-        let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        queue.send(message).map_err(|_| gone())
+        self.queue.send(message).map_err(|_| gone())
     }
 
     /// Has the file looked at for what other processes did.
