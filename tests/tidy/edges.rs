@@ -16,6 +16,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
     ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-worker"]),
+    // A program for people, which uses mq as its users do.
+    ("mq-cli", &["mq"]),
     // A program of its own for the fault tests, which uses mq as its users do.
     ("mq-chaos", &["mq", "mq-core", "mq-redis", "mq-testkit", "mq-worker"]),
 ];

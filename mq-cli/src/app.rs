@@ -1,0 +1,44 @@
+//! What every command has at hand.
+
+use mq::Client;
+use mq::admin::Admin;
+use mq::engine::Engine;
+use serde::Serialize;
+
+use crate::fail::Fail;
+use crate::out;
+
+/// A connected engine, and the form in which answers are wanted.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) client: Client,
+    pub(crate) admin: Admin,
+    json: bool,
+}
+
+impl App {
+    pub(crate) async fn connect(url: Option<&str>, json: bool) -> Result<Self, Fail> {
+        // A variable that is set to nothing is as good as none.
+        let Some(url) = url.filter(|url| !url.is_empty()) else {
+            return Err(Fail::usage(
+                "no engine is named: set MQ_URL or give --url, for example \
+                 `--url redis://127.0.0.1:6379`",
+            ));
+        };
+        let client = Client::connect(url).await?;
+        Ok(Self { admin: client.admin(), client, json })
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &**self.client.engine()
+    }
+
+    /// Prints the answer: the value for scripts, or the text for people.
+    pub(crate) fn show<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Fail> {
+        if self.json { out::write(&out::json(value)?) } else { out::write(text().trim_end()) }
+    }
+}
