@@ -192,7 +192,9 @@ pub(crate) async fn run(app: &App, plan: Plan, verb: Verb, yes: bool) -> Result<
         jobs: by_name.then(Vec::new),
     };
     if let Err(fail) = apply(app, &plan, &verb, &mut done).await {
-        let so_far = format!("stopped in the middle ({}); run it again to go on", done.summary());
+        // Of the batch that failed nobody knows; to do it again does no harm.
+        let (known, all) = (done.applied + done.already + done.requested, plan.count());
+        let so_far = format!("stopped after {known} of {all} jobs, run it again to go on");
         return Err(fail.after(&so_far));
     }
     plan.missing.iter().for_each(|id| done.count(*id, None, Act::NotFound));

@@ -249,6 +249,29 @@ fn a_job_that_changes_its_state_while_somebody_thinks_is_left_alone() {
 }
 
 #[test]
+fn who_watches_a_long_command_sees_how_far_it_is() {
+    let store = Store::start();
+    store.enqueue("bulk", "many", 2_100);
+    let command = store.command(&["delete", "--all-matching", "--state", "ready"]);
+    let (code, seen) = terminal::answer(command, "[y/N]", "y\n", || ());
+    assert_eq!(code, FINE, "{seen}");
+    for expected in ["looked at 1000 jobs, 1000 match", "1000 of 2100", "2100 of 2100 jobs"] {
+        assert!(seen.contains(expected), "{expected}: {seen}");
+    }
+}
+
+#[test]
+fn a_store_that_goes_away_in_the_middle_is_told_with_what_was_done() {
+    let mut store = Store::start();
+    let ids = store.enqueue("mail", "welcome", 1);
+    let command = store.command(&["delete", &ids[0]]);
+    let killed = std::cell::RefCell::new(&mut store);
+    let (code, seen) = terminal::answer(command, "[y/N]", "y\n", || killed.borrow_mut().kill());
+    assert_eq!(code, UNUSABLE, "{seen}");
+    assert!(seen.contains("stopped after 0 of 1 job") && seen.contains("run it again"), "{seen}");
+}
+
+#[test]
 fn only_what_matches_is_touched_in_batches_and_the_rest_stays() {
     let store = Store::start();
     store.enqueue("bulk", "many", 2_300);

@@ -95,6 +95,10 @@ impl Store {
         self.server.url()
     }
 
+    pub(crate) fn kill(&mut self) {
+        self.server.kill9();
+    }
+
     // ---- the program on this store ----
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
