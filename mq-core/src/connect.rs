@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineError};
 
 /// An engine crate's entry for some URL schemes.
 ///
-/// ```ignore
+/// ```text
 /// inventory::submit! { Driver { schemes: &["redis", "rediss"], feature: "redis", connect } }
 /// ```
 #[derive(Debug)]
@@ -56,6 +56,7 @@ impl fmt::Display for ConnectError {
                 write!(f, "no engine for `{scheme}:`: this build knows {}", known.join(", "))?;
                 match scheme.as_str() {
                     "redis" | "rediss" => f.write_str("; Redis needs the feature `redis`"),
+                    "sqlite" => f.write_str("; SQLite needs the feature `sqlite`"),
                     _ => Ok(()),
                 }
             }

@@ -349,7 +349,7 @@ where
 
 /// Jobs of several types, to be stored together.
 ///
-/// ```ignore
+/// ```text
 /// mq.enqueue_set(JobSet::new().push(Resize { id }).push(Notify { id })).await?;
 /// ```
 #[derive(Debug, Default)]

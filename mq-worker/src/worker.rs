@@ -21,7 +21,7 @@ use crate::signals::StopOrder;
 
 /// Runs jobs: a checked configuration, ready to go.
 ///
-/// ```ignore
+/// ```text
 /// Worker::builder(&mq).queue("mail", 3).queue("default", 1).discover().build()?
 ///     .run_until(mq::shutdown_signal()).await?;
 /// ```

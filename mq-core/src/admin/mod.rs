@@ -306,7 +306,8 @@ async fn retry_later(
     // each job of it is placed alone. Batches hold up to 1,000 jobs, so this is the rare case.
     let mut acts = Vec::with_capacity(ids.len());
     for (at, id) in ids.iter().enumerate() {
-        let steps = u32::try_from(before + at).unwrap_or(u32::MAX);
+        // The engine counts from 1, so that the last of the batch before has `before` steps.
+        let steps = u32::try_from(before + at + 1).unwrap_or(u32::MAX);
         let delay = spread.saturating_mul(steps);
         acts.extend(engine.retry(queue, &[*id], Some(delay)).await?);
     }
