@@ -14,9 +14,7 @@ pub(crate) fn of(error: Error) -> EngineError {
             "another process kept the database locked for too long: look for a transaction that \
              was left open",
         ),
-        Some(ErrorCode::DiskFull) => {
-            (EngineErrorKind::Full, "the disk of the database is full: make room")
-        }
+        Some(ErrorCode::DiskFull) => (EngineErrorKind::Full, FULL),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => (
             EngineErrorKind::Denied,
             "the database may not be written: check the owner and the rights of the file and its \
@@ -36,6 +34,13 @@ pub(crate) fn of(error: Error) -> EngineError {
         ),
     };
     EngineError::new(kind, text).with_source(error)
+}
+
+const FULL: &str = "the disk of the database is full: make room; jobs that are stored go on";
+
+/// The error of those who bring new jobs to a full disk.
+pub(crate) fn full() -> EngineError {
+    EngineError::new(EngineErrorKind::Full, FULL)
 }
 
 /// The refusal of a request that is larger than the contract allows.

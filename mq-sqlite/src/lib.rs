@@ -3,9 +3,11 @@
 //! What an operation means is said in [`mq_core::engine`]; here is how. Every operation has a file
 //! of its name in `ops`; statements that are longer than a line are in `sql`.
 //!
-//! * The way to the file: `url`, `driver`, `open`.
-//! * One thread writes, and commits what is queued at once: `writer`. What an operation sees of the
-//!   transaction: `tx`, `jobs`.
+//! * The way to the file: `url`, `driver`, `open`, `tables`.
+//! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
+//!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
+//!   it: `tx`, `jobs`.
+//! * What can go wrong with a file: `watch`, `space`; with a clock: `time`.
 //! * Idle workers: `hub`.
 
 mod driver;
@@ -15,9 +17,15 @@ mod hub;
 mod jobs;
 mod open;
 mod ops;
+mod readers;
+mod session;
+mod space;
+mod tables;
 mod time;
 mod tx;
 mod url;
+mod watch;
+mod work;
 mod writer;
 
 pub use engine::SqliteEngine;

@@ -1,61 +1,16 @@
 //! The file: whose it is, who may read it, what is in it after its process has ended, and several
 //! handles on it at once.
 
-use std::path::Path;
+mod kit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use mq_core::connect::ConnectError;
-use mq_core::engine::{
-    Durability, Engine, EngineErrorKind, NewJob, PruneLimits, Schedule, WaitReply,
-};
-use mq_core::{Client, JobId, Priority, QueueName, Record, WorkerId, clock};
-use mq_sqlite::SqliteEngine;
-use rusqlite::Connection;
+use kit::{connect, directory, job, outside, path, queue, unfit, url};
+use mq_core::engine::{Durability, Engine, EngineErrorKind, NewJob, PruneLimits, WaitReply};
+use mq_core::{Client, JobId, WorkerId, clock};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn url(directory: &tempfile::TempDir) -> String {
-    format!("sqlite:{}", path(directory).display())
-}
-
-fn path(directory: &tempfile::TempDir) -> std::path::PathBuf {
-    directory.path().join("jobs.db")
-}
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-async fn connect(url: &str) -> SqliteEngine {
-    SqliteEngine::connect(url).await.expect("connect")
-}
-
-async fn unfit(url: &str) -> String {
-    match SqliteEngine::connect(url).await {
-        Err(ConnectError::Unfit(text)) => text,
-        other => panic!("expected to be refused, got {other:?}"),
-    }
-}
-
-fn queue() -> QueueName {
-    QueueName::new("q").expect("a name")
-}
-
-fn job() -> NewJob {
-    NewJob {
-        queue: queue(),
-        id: JobId::new(),
-        record: Record::new("kind", b"payload".as_slice()).encode(),
-        schedule: Schedule::Now,
-        priority: Priority::Normal,
-        idempotency_key: None,
-    }
-}
-
-fn outside(path: &Path, sql: &str) {
-    Connection::open(path).expect("open").execute_batch(sql).expect("the statements");
-}
 
 #[tokio::test]
 async fn the_database_of_another_program_is_refused_and_left_alone() {
