@@ -39,6 +39,11 @@ impl Keys {
         format!("{}:queues", self.prefix)
     }
 
+    /// STRING: the name that tells this store from all others.
+    pub(crate) fn store(&self) -> String {
+        format!("{}:store", self.prefix)
+    }
+
     /// The keys of one queue.
     pub(crate) fn queue(&self, queue: &QueueName) -> QueueKeys {
         let name = queue.as_str();
@@ -148,8 +153,8 @@ impl QueueKeys {
     }
 }
 
-/// Writes everything but letters, digits and `_ . - ~` as `%XX`: one name, one text, and no text has
-/// a brace or a colon.
+/// Writes everything but letters, digits and `_ . - ~` as `%XX`: one name, one text, and no text
+/// has a brace or a colon.
 fn encode(text: &[u8], out: &mut String) {
     for &byte in text {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~') {
@@ -225,7 +230,7 @@ mod tests {
             if one != other {
                 let others = all(&keys.queue(&other));
                 prop_assert!(others.iter().all(|key| !distinct.contains(key)));
-                prop_assert!(!others.contains(&keys.queues()));
+                prop_assert!(!others.contains(&keys.queues()) && !others.contains(&keys.store()));
             }
         }
     }

@@ -179,6 +179,11 @@ impl Engine for SqliteEngine {
         self.writer.run(Mode::Write, transfer).await
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>> {
+        check_len(jobs.len())?;
+        self.writer.run(Mode::Write, move |tx| ops::import::import(tx, &jobs)).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<()> {
         let queue = queue.clone();
         self.writer.run(Mode::Write, move |tx| ops::pause::pause(tx, &queue)).await
@@ -193,6 +198,13 @@ impl Engine for SqliteEngine {
         let queue = queue.clone();
         let mode = if repair { Mode::Write } else { Mode::Read };
         self.writer.run(mode, move |tx| ops::audit::audit(tx, &queue, repair)).await
+    }
+
+    async fn identity(&self) -> Result<String> {
+        let store = |tx: &mut Tx<'_>| tx.row("SELECT store FROM mq_meta", (), |row| row.get(0));
+        let store: Option<String> = self.writer.run(Mode::Read, store).await?;
+        store
+            .ok_or_else(|| EngineError::new(EngineErrorKind::Damaged, "the table mq_meta is empty"))
     }
 
     fn durability(&self) -> Durability {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mq_core::WorkerId;
 use mq_core::connect::ConnectError;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
@@ -88,7 +89,8 @@ fn prepare(conn: &mut Connection, settings: &Settings, shown: &str) -> Result<()
     // Again: another process may have been faster.
     if refuse_foreign(&tx, shown)?.is_none() {
         tx.execute_batch(sql!("schema"))?;
-        tx.execute("INSERT INTO mq_meta VALUES (1, ?1, 0)", [VERSION])?;
+        let store = WorkerId::random().to_string();
+        tx.execute("INSERT INTO mq_meta VALUES (1, ?1, 0, ?2)", (VERSION, store))?;
     }
     tx.commit()?;
     Ok(())

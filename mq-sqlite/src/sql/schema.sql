@@ -4,7 +4,8 @@
 CREATE TABLE mq_meta (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
     version INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL              -- the latest time that was ever seen
+    last_ms INTEGER NOT NULL,             -- the latest time that was ever seen
+    store   TEXT NOT NULL                 -- tells this store from all others
 );
 
 CREATE TABLE mq_queues (
