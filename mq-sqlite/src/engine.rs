@@ -212,6 +212,11 @@ impl Engine for SqliteEngine {
         self.writer.run(Mode::Write, transfer).await
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>> {
+        check_len(jobs.len())?;
+        self.writer.run(Mode::Grow, move |tx| ops::import::import(tx, &jobs)).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<()> {
         let queue = queue.clone();
         self.writer.run(Mode::Write, move |tx| ops::pause::pause(tx, &queue)).await
@@ -226,6 +231,13 @@ impl Engine for SqliteEngine {
         let queue = queue.clone();
         let audit = move |tx: &mut Tx<'_>| ops::audit::audit(tx, &queue, repair);
         if repair { self.writer.run(Mode::Write, audit).await } else { self.read(audit).await }
+    }
+
+    async fn identity(&self) -> Result<String> {
+        let store = |tx: &mut Tx<'_>| tx.row("SELECT store FROM mq_meta", (), |row| row.get(0));
+        let store: Option<String> = self.read(store).await?;
+        store
+            .ok_or_else(|| EngineError::new(EngineErrorKind::Damaged, "the table mq_meta is empty"))
     }
 
     fn durability(&self) -> Durability {

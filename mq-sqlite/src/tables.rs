@@ -1,5 +1,6 @@
 //! The tables: whose they are, which version they have, and how they get to today's.
 
+use mq_core::WorkerId;
 use mq_core::engine::{EngineError, EngineErrorKind};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 

@@ -80,6 +80,16 @@ async fn jobs_are_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
+async fn a_file_has_a_name_of_its_own_which_it_keeps() {
+    let (one, other) = (directory(), directory());
+    let name = async |url: &str| connect(url).await.identity().await.expect("identity");
+    let first = name(&url(&one)).await;
+    assert_eq!(name(&url(&one)).await, first);
+    assert_ne!(name(&url(&other)).await, first);
+    assert_ne!(name("sqlite::memory:").await, name("sqlite::memory:").await);
+}
+
+#[tokio::test]
 async fn a_client_is_connected_by_the_scheme() {
     let directory = directory();
     for (url, expected) in [

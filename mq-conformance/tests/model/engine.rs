@@ -23,7 +23,8 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(now_ms: u64) -> Self {
-        let store = Store { now_ms, ..Store::default() };
+        let identity = WorkerId::random().to_string();
+        let store = Store { identity, now_ms, ..Store::default() };
         Self { store: Arc::new(Mutex::new(store)), changed: Arc::default() }
     }
 
@@ -172,6 +173,10 @@ impl Engine for Model {
         })
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError> {
+        self.limited(jobs.len(), |store| jobs.into_iter().map(|job| store.import(job)).collect())
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), EngineError> {
         self.change(|store| store.pause(queue));
         Ok(())
@@ -184,6 +189,10 @@ impl Engine for Model {
 
     async fn audit(&self, queue: &QueueName, _: bool) -> Result<AuditReport, EngineError> {
         Ok(self.store().audit(queue))
+    }
+
+    async fn identity(&self) -> Result<String, EngineError> {
+        Ok(self.store().identity.clone())
     }
 
     fn durability(&self) -> Durability {

@@ -5,7 +5,8 @@ CREATE TABLE mq_meta (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     version  INTEGER NOT NULL,
     last_ms  INTEGER NOT NULL,            -- the latest time that was ever seen
-    lease_ms INTEGER NOT NULL             -- the same of the clock by which leases end
+    lease_ms INTEGER NOT NULL,            -- the same of the clock by which leases end
+    store    TEXT NOT NULL                -- tells this store from all others
 );
 
 CREATE TABLE mq_queues (
