@@ -40,9 +40,10 @@ fn climb(
     }
     match found {
         None => {
-            let first =
-                "INSERT INTO mq_meta (one, version, last_ms, lease_ms) VALUES (1, ?1, 0, 0)";
-            tx.execute(first, [newest])?;
+            let store = WorkerId::random().to_string();
+            let meta = "INSERT INTO mq_meta (one, version, last_ms, lease_ms, store) \
+                        VALUES (1, ?1, 0, 0, ?2)";
+            tx.execute(meta, (newest, store))?;
         }
         Some(_) => {
             tx.execute("UPDATE mq_meta SET version = ?1 WHERE version <> ?1", [newest])?;
