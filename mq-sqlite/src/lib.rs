@@ -3,7 +3,7 @@
 //! What an operation means is said in [`mq_core::engine`]; here is how. Every operation has a file
 //! of its name in `ops`; statements that are longer than a line are in `sql`.
 //!
-//! * The way to the file: `url`, `driver`, `open`.
+//! * The way to the file: `url`, `driver`, `open`, `version`.
 //! * One thread writes, and commits what is queued at once: `writer`. What an operation sees of the
 //!   transaction: `tx`, `jobs`.
 //! * Idle workers: `hub`.
@@ -18,6 +18,7 @@ mod ops;
 mod time;
 mod tx;
 mod url;
+mod version;
 mod writer;
 
 pub use engine::SqliteEngine;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use crate::error;
 use crate::sql;
 use crate::url::Settings;
+use crate::version;
 
 /// The version of the tables in `sql/schema.sql`.
 const VERSION: i64 = 1;
@@ -22,6 +23,9 @@ const STATEMENTS_MAX: usize = 128;
 /// # Errors
 /// See [`ConnectError`].
 pub(crate) fn open(settings: &Settings) -> Result<Connection, ConnectError> {
+    if let Some(text) = version::refusal(rusqlite::version_number(), rusqlite::version()) {
+        return Err(ConnectError::Unfit(text));
+    }
     let shown = settings.path.as_deref().unwrap_or(Path::new(":memory:")).display().to_string();
     let mut conn = match &settings.path {
         None => Connection::open_in_memory().map_err(error::of)?,
