@@ -18,7 +18,7 @@ use crate::time::Time;
 use crate::tx::Tx;
 use crate::url::Settings;
 use crate::writer::{Mode, Writer};
-use crate::{open, ops};
+use crate::{open, ops, version};
 
 /// The engine on an SQLite file, or in memory.
 ///
@@ -200,7 +200,10 @@ impl Engine for SqliteEngine {
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        if self.durability == Durability::Memory {
+            return Vec::new();
+        }
+        version::warning(rusqlite::version_number(), rusqlite::version()).into_iter().collect()
     }
 
     /// The writer's thread is no task of any runtime, so a handle may go on while the runtime of
