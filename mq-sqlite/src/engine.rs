@@ -15,7 +15,6 @@ use mq_core::{JobId, QueueName, WorkerId};
 use crate::error::{Result, check_len};
 use crate::hub::Hub;
 use crate::open::{self, Opened};
-use crate::ops;
 use crate::readers::Readers;
 use crate::session::Session;
 use crate::time::Time;
@@ -23,6 +22,7 @@ use crate::tx::Tx;
 use crate::url::Settings;
 use crate::work::Mode;
 use crate::writer::Writer;
+use crate::{ops, version};
 
 /// The engine on an SQLite file, or in memory.
 ///
@@ -245,7 +245,10 @@ impl Engine for SqliteEngine {
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        if self.durability == Durability::Memory {
+            return Vec::new();
+        }
+        version::warning(rusqlite::version_number(), rusqlite::version()).into_iter().collect()
     }
 
     /// The threads are no tasks of any runtime, so a handle may go on while the runtime of

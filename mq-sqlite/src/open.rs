@@ -10,6 +10,7 @@ use crate::error;
 use crate::space::Space;
 use crate::tables;
 use crate::url::Settings;
+use crate::version;
 use crate::watch::Watch;
 
 /// How long another process may hold the write lock.
@@ -50,6 +51,9 @@ impl From<rusqlite::Error> for Failure {
 /// # Errors
 /// See [`ConnectError`].
 pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
+    if let Some(text) = version::refusal(rusqlite::version_number(), rusqlite::version()) {
+        return Err(ConnectError::Unfit(text));
+    }
     let Some(path) = &settings.path else {
         let mut writer = Connection::open_in_memory().map_err(error::of)?;
         tables::set_up(&mut writer, false, ":memory:").map_err(|f| refusal(f, ":memory:"))?;
