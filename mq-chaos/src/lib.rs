@@ -7,6 +7,7 @@
 mod file;
 mod fleet;
 mod job;
+mod power;
 pub mod process;
 mod producer;
 mod scene;
@@ -15,6 +16,7 @@ mod store;
 pub use file::{File, Lock};
 pub use fleet::{Fleet, Settings, WorkerProcess};
 pub use job::{App, Chaos, QUEUE};
+pub use power::{CUT, Disk, Left};
 pub use producer::{PACE, Producer, WORK};
-pub use scene::{Scene, lasts};
+pub use scene::{Scene, chance, lasts, times};
 pub use store::Store;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mq_core::engine::{QueueStats, Schedule};
+use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
@@ -140,8 +141,25 @@ impl Scene {
 
     /// How many handlers have started so far.
     pub fn starts(&self) -> usize {
-        let started = |entry: &&Entry| matches!(entry.event, Event::Started { .. });
-        self.entries().iter().filter(started).count()
+        self.count(|event| matches!(event, Event::Started { .. }))
+    }
+
+    /// How many jobs the store has acknowledged so far.
+    pub fn acks(&self) -> usize {
+        self.count(|event| matches!(event, Event::Acked { .. }))
+    }
+
+    fn count(&self, counts: impl Fn(&Event) -> bool) -> usize {
+        self.entries().iter().filter(|entry| counts(&entry.event)).count()
+    }
+
+    /// Waits until so many jobs are acknowledged, or until this says that there will be no more.
+    pub async fn until_acked(&self, count: usize, mut is_over: impl FnMut() -> bool) {
+        let deadline = clock::now() + REST_MAX;
+        while self.acks() < count && !is_over() {
+            assert!(clock::now() < deadline, "only {} of {count} acknowledged", self.acks());
+            poll().await;
+        }
     }
 
     /// Waits until so many handlers have started.
@@ -212,6 +230,24 @@ impl Scene {
 async fn connect(url: &str) -> Client {
     let client = Client::connect(url).await;
     client.unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+}
+
+/// How often a test does its worst: this often, or as the variable says that a longer run sets.
+///
+/// # Panics
+/// When the variable is no number.
+pub fn times(variable: &str, usually: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+        Err(_) => usually,
+    }
+}
+
+/// Chance for a test; a run that failed is repeated by setting `MQ_SEED` to what it has printed.
+pub fn chance() -> Rng {
+    let seed = times("MQ_SEED", Rng::random().next_u64() as usize);
+    eprintln!("MQ_SEED={seed}");
+    Rng::seeded(seed as u64)
 }
 
 /// Lets a fault last, or the world turn between two of them. What a test is judged by is never
