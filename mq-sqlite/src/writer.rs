@@ -163,7 +163,9 @@ impl Writer {
 
 fn late(deadline: Duration, never: bool) -> EngineError {
     let (kind, text) = if never {
-        (EngineErrorKind::Unavailable, "nothing was stored; try again")
+        let text = "nothing was stored; if it stays so, look for another process with a \
+                    transaction that was left open";
+        (EngineErrorKind::Unavailable, text)
     } else {
         (EngineErrorKind::Unknown, "it may still be stored; repeating it is safe")
     };
@@ -209,7 +211,6 @@ impl Thread {
                     Err(_) => break,
                 }
             }
-            group.retain(|work| work.take());
             if !group.is_empty() {
                 self.serve(group);
             }
@@ -243,7 +244,7 @@ impl Thread {
         }
     }
 
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Vec<Wake>> {
+    fn transact(&mut self, group: &mut Vec<Box<dyn Work>>) -> Result<Vec<Wake>> {
         let is_write = group.iter().any(|work| work.mode() == Mode::Write);
         let begin = if is_write { "BEGIN IMMEDIATE" } else { "BEGIN" };
         self.conn.prepare_cached(begin).and_then(|mut s| s.execute([])).map_err(error::of)?;
@@ -252,6 +253,9 @@ impl Thread {
         let last_ms: i64 = last.query_row([], |row| row.get(0)).map_err(error::of)?;
         drop(last);
         let now_ms = self.time.now_ms(last_ms);
+        // Not before the lock is ours: who gives up while another process has it must be able to
+        // know that nothing was stored.
+        group.retain(|work| work.take());
         let mut tx = Tx::new(&self.conn, now_ms, &mut self.queues);
         for work in group.iter_mut() {
             tx.execute("SAVEPOINT operation", ())?;
