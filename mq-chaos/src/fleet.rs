@@ -1,4 +1,4 @@
-//! Worker processes that can be killed, frozen, thawed and asked to stop.
+//! Processes that can be killed, frozen, thawed and asked to stop: workers, and producers too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,6 +19,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long a stop may take.
     pub grace: Duration,
+    /// More variables, for a program that is no worker and for a disk that loses its power.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// One worker process.
@@ -85,6 +87,14 @@ impl Fleet {
         dead
     }
 
+    /// Kills all, as fast as one after the other can be.
+    pub fn kill9(&mut self) {
+        for worker in &mut self.workers {
+            let _ = worker.child.kill();
+        }
+        self.workers.iter_mut().for_each(WorkerProcess::kill9);
+    }
+
     /// Asks all to stop and waits until they have; their exit codes in order.
     pub fn stop(mut self) -> Vec<Option<i32>> {
         for worker in &self.workers {
@@ -108,6 +118,7 @@ impl WorkerProcess {
             .env("MQ_GRACE_MS", settings.grace.as_millis().to_string())
             // What is meant to panic need not say where from.
             .env("RUST_BACKTRACE", "0")
+            .envs(settings.more.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
         match fail {

@@ -1,12 +1,22 @@
 //! What the fault tests share: the job that they run, and the processes that run it.
 //!
-//! A test is the producer and the nemesis; workers are processes of their own
-//! (`mq-chaos-worker`), because only a process can be killed with `kill -9` or frozen.
+//! A test is the nemesis and mostly the producer, too; workers are processes of their own
+//! (`mq-chaos-worker`), because only a process can be killed with `kill -9` or frozen. Where the
+//! producer shall die, it is one as well (`mq-chaos-producer`).
 
+mod file;
 mod fleet;
 mod job;
+mod power;
+pub mod process;
+mod producer;
 mod scene;
+mod store;
 
+pub use file::{File, Lock};
 pub use fleet::{Fleet, Settings, WorkerProcess};
 pub use job::{App, Chaos, QUEUE};
-pub use scene::{Scene, lasts};
+pub use power::{CUT, Disk, Left};
+pub use producer::{PACE, Producer, WORK};
+pub use scene::{Scene, chance, lasts, times};
+pub use store::Store;

@@ -1,21 +1,22 @@
 //! A store, a ledger and a producer: what every fault test begins with and is judged by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mq_core::engine::{EngineErrorKind, NewJob, QueueStats, Schedule};
-use mq_core::{Client, Job, JobId, Priority, QueueName, Record, clock};
+use mq_core::engine::{QueueStats, Schedule};
+use mq_core::rng::Rng;
+use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
+use mq_sqlite as _;
 use mq_testkit::{Account, Entry, Event, Ledger};
 
 use crate::fleet::{Fleet, Settings};
-use crate::job::{Chaos, QUEUE};
+use crate::job::Chaos;
+use crate::producer::Producer;
 
 /// How long a run may take to come to rest.
 const REST_MAX: Duration = Duration::from_secs(120);
-/// How long one enqueue tries.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// One fault test's surroundings.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Scene {
     /// The queue.
     pub queue: QueueName,
     url: String,
-    ledger: Ledger,
+    producer: Producer,
     dir: tempfile::TempDir,
 }
 
@@ -36,12 +37,21 @@ impl Scene {
     /// When either cannot be had; so do all methods here, this being for tests.
     pub async fn new(url: &str) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
-        let ledger = Ledger::open(&dir.path().join("ledger"));
-        let ledger = ledger.unwrap_or_else(|error| panic!("no ledger: {error}"));
-        let client = Client::connect(url).await;
-        let client = client.unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"));
-        let queue = QueueName::new(QUEUE).unwrap_or_else(|error| panic!("{error}"));
-        Self { client, queue, url: url.to_owned(), ledger, dir }
+        let client = connect(url).await;
+        let producer = Producer::new(client.clone(), &dir.path().join("ledger"));
+        Self { client, queue: producer.queue.clone(), url: url.to_owned(), producer, dir }
+    }
+
+    /// Goes on with another store. What was written down so far counts there as well.
+    pub async fn move_to(&mut self, url: &str) {
+        self.client = connect(url).await;
+        self.producer = Producer::new(self.client.clone(), &self.ledger_path());
+        self.url = url.to_owned();
+    }
+
+    /// A directory of its own, for whatever the test needs.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     /// Settings for workers with this lease; they reach the store by the scene's URL.
@@ -52,6 +62,7 @@ impl Scene {
             lease,
             concurrency: 8,
             grace: Duration::from_secs(5),
+            more: Vec::new(),
         }
     }
 
@@ -61,11 +72,7 @@ impl Scene {
 
     /// Writes down something worth knowing, such as a fault.
     pub fn note(&self, text: impl Into<String>) {
-        self.write(Event::Note { text: text.into() });
-    }
-
-    fn write(&self, event: Event) {
-        self.ledger.write(event).unwrap_or_else(|error| panic!("cannot write the ledger: {error}"));
+        self.producer.write(Event::Note { text: text.into() });
     }
 
     /// Enqueues jobs in one batch, and writes down what was sent and what the store said.
@@ -76,35 +83,7 @@ impl Scene {
 
     /// The same, for a time.
     pub async fn enqueue_at(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
-        let new_jobs: Vec<_> = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
-        let ids: Vec<_> = new_jobs.iter().map(|job| job.id).collect();
-        for id in &ids {
-            self.write(Event::Sent { id: *id });
-        }
-        match self.client.engine().enqueue(new_jobs, DEADLINE).await {
-            Ok(_) => {
-                ids.iter().for_each(|id| self.write(Event::Acked { id: *id }));
-                true
-            }
-            // Perhaps stored, perhaps not: neither acknowledged nor refused.
-            Err(error) if error.kind() == EngineErrorKind::Unknown => false,
-            Err(_) => {
-                ids.iter().for_each(|id| self.write(Event::Refused { id: *id }));
-                false
-            }
-        }
-    }
-
-    fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {
-        let payload = serde_json::to_vec(job).unwrap_or_else(|error| panic!("{error}"));
-        NewJob {
-            queue: self.queue.clone(),
-            id: JobId::new(),
-            record: Record::new(Chaos::KIND, payload).encode(),
-            schedule,
-            priority: Priority::Normal,
-            idempotency_key: None,
-        }
+        self.producer.enqueue(jobs, schedule).await
     }
 
     /// Enqueues `count` jobs in small batches while `nemesis` does its work, until both are done.
@@ -162,8 +141,25 @@ impl Scene {
 
     /// How many handlers have started so far.
     pub fn starts(&self) -> usize {
-        let started = |entry: &&Entry| matches!(entry.event, Event::Started { .. });
-        self.entries().iter().filter(started).count()
+        self.count(|event| matches!(event, Event::Started { .. }))
+    }
+
+    /// How many jobs the store has acknowledged so far.
+    pub fn acks(&self) -> usize {
+        self.count(|event| matches!(event, Event::Acked { .. }))
+    }
+
+    fn count(&self, counts: impl Fn(&Event) -> bool) -> usize {
+        self.entries().iter().filter(|entry| counts(&entry.event)).count()
+    }
+
+    /// Waits until so many jobs are acknowledged, or until this says that there will be no more.
+    pub async fn until_acked(&self, count: usize, mut is_over: impl FnMut() -> bool) {
+        let deadline = clock::now() + REST_MAX;
+        while self.acks() < count && !is_over() {
+            assert!(clock::now() < deadline, "only {} of {count} acknowledged", self.acks());
+            poll().await;
+        }
     }
 
     /// Waits until so many handlers have started.
@@ -183,9 +179,15 @@ impl Scene {
     /// The verdict that holds for every fault: nothing lost, nothing invented, structures in
     /// agreement. Jobs that are dead letters count as kept. Returns the account for more questions.
     pub async fn judge(&self) -> Account {
+        self.judge_but(&HashSet::new()).await
+    }
+
+    /// The same, for jobs other than these, which the fault was allowed to take.
+    pub async fn judge_but(&self, taken: &HashSet<JobId>) -> Account {
         let account = Account::of(&self.entries());
         let dead = self.dead().await;
-        let lost: Vec<_> = account.lost().into_iter().filter(|id| !dead.contains_key(id)).collect();
+        let is_kept = |id: &JobId| dead.contains_key(id) || taken.contains(id);
+        let lost: Vec<_> = account.lost().into_iter().filter(|id| !is_kept(id)).collect();
         assert!(lost.is_empty(), "lost: {lost:?}");
         assert!(account.invented().is_empty(), "invented: {:?}", account.invented());
         assert!(account.risen().is_empty(), "refused, yet run: {:?}", account.risen());
@@ -223,6 +225,29 @@ impl Scene {
         };
         account.lives.values().map(extra).sum()
     }
+}
+
+async fn connect(url: &str) -> Client {
+    let client = Client::connect(url).await;
+    client.unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+}
+
+/// How often a test does its worst: this often, or as the variable says that a longer run sets.
+///
+/// # Panics
+/// When the variable is no number.
+pub fn times(variable: &str, usually: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+        Err(_) => usually,
+    }
+}
+
+/// Chance for a test; a run that failed is repeated by setting `MQ_SEED` to what it has printed.
+pub fn chance() -> Rng {
+    let seed = times("MQ_SEED", Rng::random().next_u64() as usize);
+    eprintln!("MQ_SEED={seed}");
+    Rng::seeded(seed as u64)
 }
 
 /// Lets a fault last, or the world turn between two of them. What a test is judged by is never

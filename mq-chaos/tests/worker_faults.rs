@@ -3,22 +3,48 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene, lasts};
+use mq_chaos::{Chaos, Fleet, Scene, Store, lasts};
 use mq_core::clock;
-use mq_testkit::{Event, RedisServer};
+use mq_testkit::Event;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const LEASE: Duration = Duration::from_secs(2);
+
+/// Each scenario below on each engine: what a crash may do is said once for all of them.
+macro_rules! on_every_engine {
+    ($($name:ident)*) => {
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(mq_chaos::Store::redis()).await;
+            })*
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(mq_chaos::Store::sqlite()).await;
+            })*
+        }
+    };
+}
+
+on_every_engine! {
+    f01_killed_workers_lose_nothing
+    f01_a_killed_workers_job_runs_again_within_20_s_at_defaults
+    f02_a_zombies_completion_is_fenced
+    f03_a_stop_hands_jobs_back_without_burning_attempts
+    f09_poison_is_bounded
+    f12_a_restarted_worker_is_not_mistaken_for_the_dead_one
+    a_keeper_that_panics_is_started_again
+}
 
 fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
     (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
 }
 
 /// F01: 1,000 jobs, 30 × `kill -9` at random: nothing lost, re-runs bounded by what was in flight.
-#[tokio::test(flavor = "multi_thread")]
-async fn f01_killed_workers_lose_nothing() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f01_killed_workers_lose_nothing(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let settings = scene.settings(LEASE);
     let per_kill = settings.concurrency;
     let mut fleet = Fleet::start(PROGRAM, settings, 3);
@@ -41,10 +67,8 @@ async fn f01_killed_workers_lose_nothing() {
 }
 
 /// F01, the recovery bar at defaults: ≤ 20 s from the kill to the next start.
-#[tokio::test(flavor = "multi_thread")]
-async fn f01_a_killed_workers_job_runs_again_within_20_s_at_defaults() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f01_a_killed_workers_job_runs_again_within_20_s_at_defaults(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let settings = scene.settings(Duration::from_secs(15));
     let mut fleet = Fleet::start(PROGRAM, settings, 1);
     scene.enqueue(&[Chaos::lasting(1, 300)]).await;
@@ -61,10 +85,8 @@ async fn f01_a_killed_workers_job_runs_again_within_20_s_at_defaults() {
 }
 
 /// F02: a worker frozen past its lease wakes up and completes: fenced, and nothing counts twice.
-#[tokio::test(flavor = "multi_thread")]
-async fn f02_a_zombies_completion_is_fenced() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f02_a_zombies_completion_is_fenced(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
     let freezes = 20;
     for round in 0..freezes {
@@ -93,10 +115,8 @@ async fn f02_a_zombies_completion_is_fenced() {
 }
 
 /// F03: SIGTERM hands unfinished jobs back at once, and burns no attempt.
-#[tokio::test(flavor = "multi_thread")]
-async fn f03_a_stop_hands_jobs_back_without_burning_attempts() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f03_a_stop_hands_jobs_back_without_burning_attempts(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let mut settings = scene.settings(Duration::from_secs(15));
     settings.grace = Duration::from_millis(300);
     let mut fleet = Fleet::start(PROGRAM, settings.clone(), 2);
@@ -125,10 +145,8 @@ async fn f03_a_stop_hands_jobs_back_without_burning_attempts() {
 }
 
 /// F09: jobs that kill every worker they meet are dead after three, and the others get done.
-#[tokio::test(flavor = "multi_thread")]
-async fn f09_poison_is_bounded() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f09_poison_is_bounded(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let mut settings = scene.settings(Duration::from_secs(1));
     settings.concurrency = 4;
     let poison = 20;
@@ -153,10 +171,8 @@ async fn f09_poison_is_bounded() {
 }
 
 /// F12: identity is a random number per process start, so nothing that replicas share counts.
-#[tokio::test(flavor = "multi_thread")]
-async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 1);
     scene.enqueue(&jobs(8, 400)).await;
     scene.until_started(8).await;
@@ -178,10 +194,8 @@ async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one() {
 }
 
 /// The thread that keeps the leases panics: it is started again, and nobody takes the jobs over.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_keeper_that_panics_is_started_again() {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn a_keeper_that_panics_is_started_again(store: Store) {
+    let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
     fleet.add(Some("beat.asking=panic@2"));
     fleet.add(None);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::Result;
 use crate::session::Session;
 use crate::tx::Tx;
-use crate::work::{Mode, Work, gone, task};
+use crate::work::{Mode, Work, again, gone, task};
 
 /// The way to the readers' threads. They end when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -46,12 +46,10 @@ fn serve(mut session: Session, receiver: &Mutex<Receiver<Box<dyn Work>>>) {
         // Whoever has the lock waits for the next question, the others for the lock.
         let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { return };
-        if !work.take() {
-            continue;
-        }
-        let mut group = [work];
+        let mut group = vec![work];
         let whole = session.transact(&mut group).err();
-        let [work] = group;
-        work.answer(whole);
+        for work in group {
+            work.answer(whole.as_ref().map(again));
+        }
     }
 }

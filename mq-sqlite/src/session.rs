@@ -34,7 +34,7 @@ impl Session {
     /// Runs operations as one transaction, each in a savepoint of its own, so that one that is
     /// refused undoes nothing but itself. An error is one of them all: nothing was changed, or, if
     /// it is `Unknown`, nobody can say.
-    pub(crate) fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Vec<Wake>> {
+    pub(crate) fn transact(&mut self, group: &mut Vec<Box<dyn Work>>) -> Result<Vec<Wake>> {
         let result = self.try_transact(group);
         if result.is_err() {
             if !self.conn.is_autocommit() {
@@ -46,9 +46,12 @@ impl Session {
         result
     }
 
-    fn try_transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Vec<Wake>> {
+    fn try_transact(&mut self, group: &mut Vec<Box<dyn Work>>) -> Result<Vec<Wake>> {
         let is_write = group.iter().any(|work| work.mode() != Mode::Read);
         self.execute(if is_write { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        // Not before the lock is ours: who gives up while another process has it must be able to
+        // know that nothing was stored.
+        group.retain(|work| work.take());
         let mut tx = Tx::new(&self.conn, &self.time, &mut self.queues)?;
         for work in group.iter_mut() {
             tx.execute("SAVEPOINT operation", ())?;

@@ -75,7 +75,8 @@ where
 
     fn take(&self) -> bool {
         let order = Ordering::SeqCst;
-        self.phase.compare_exchange(QUEUED, TAKEN, order, order).is_ok()
+        let taken = self.phase.compare_exchange(QUEUED, TAKEN, order, order);
+        matches!(taken, Ok(_) | Err(TAKEN))
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> std::result::Result<(), EngineErrorKind> {
@@ -126,7 +127,9 @@ impl<T> Answer<T> {
 
 fn late(deadline: Duration, never: bool) -> EngineError {
     let (kind, text) = if never {
-        (EngineErrorKind::Unavailable, "nothing was stored; try again")
+        let text = "nothing was stored; if it stays so, look for another process with a \
+                    transaction that was left open";
+        (EngineErrorKind::Unavailable, text)
     } else {
         (EngineErrorKind::Unknown, "it may still be stored; repeating it is safe")
     };
@@ -142,4 +145,9 @@ pub(crate) fn gone() -> EngineError {
 fn panicked() -> EngineError {
     let text = "the operation panicked and changed nothing: please report this with its backtrace";
     EngineError::new(EngineErrorKind::Damaged, text)
+}
+
+/// One error for several callers. The cause stays with the first.
+pub(crate) fn again(error: &EngineError) -> EngineError {
+    EngineError::new(error.kind(), error.to_string())
 }

@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::session::Session;
 use crate::space::Space;
 use crate::tx::{Tx, Wake};
-use crate::work::{Answer, Mode, Work, gone, task};
+use crate::work::{Answer, Mode, Work, again, gone, task};
 
 /// Operations in one transaction: enough to share the cost of a commit, few enough to be fair to
 /// other processes.
@@ -125,7 +125,6 @@ impl Thread {
                     Err(_) => break,
                 }
             }
-            group.retain(|work| work.take());
             self.serve(group);
             if is_asked || self.hub.is_waited_for() {
                 self.look(is_asked);
@@ -209,11 +208,6 @@ fn turn_away(group: Vec<Box<dyn Work>>, refusal: &EngineError) -> Vec<Box<dyn Wo
         work.answer(Some(again(refusal)));
     }
     others
-}
-
-/// One error for several callers. The cause stays with the first.
-fn again(error: &EngineError) -> EngineError {
-    EngineError::new(error.kind(), error.to_string())
 }
 
 #[cfg(test)]

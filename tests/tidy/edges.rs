@@ -19,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     // A program for people, which uses mq as its users do.
     ("mq-cli", &["mq"]),
     // A program of its own for the fault tests, which uses mq as its users do.
-    ("mq-chaos", &["mq", "mq-core", "mq-redis", "mq-testkit", "mq-worker"]),
+    ("mq-chaos", &["mq", "mq-core", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
 ];
 
 /// Edges between our crates that [`MAY_USE`] does not have.

@@ -1,0 +1,169 @@
+/*
+ * What a power loss would leave of the files in one folder. Loaded into a process by LD_PRELOAD.
+ *
+ * Whatever a program writes is in the hands of the operating system; the disk surely has only what
+ * was there when the last fsync of the file began. So each fsync first brings a copy of the file in
+ * the folder MQ_POWER_DISK up to date. The test kills all processes, takes the copies for the disk,
+ * and may add some of what was written since: a disk is free to have more than it was told to have.
+ * So may a copy, of a process that died before its fsync was carried out.
+ *
+ * MQ_POWER_CUT=3 makes the process die in front of its third fsync.
+ *
+ * Only files directly in MQ_POWER_DIR count. One lock orders the copies of all processes, so that
+ * nothing older ever replaces what is newer.
+ */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef int sync_call(int);
+
+/* The name of the file behind a descriptor if it is one that counts, else NULL. */
+static const char *name_of(int fd, char path[PATH_MAX])
+{
+    const char *folder = getenv("MQ_POWER_DIR");
+    char link[64];
+    struct stat status;
+    ssize_t length;
+
+    if (folder == NULL || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return NULL;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, path, PATH_MAX - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    length = strlen(folder);
+    if (strncmp(path, folder, length) != 0 || path[length] != '/')
+        return NULL;
+    return strchr(path + length + 1, '/') == NULL ? path + length + 1 : NULL;
+}
+
+static void in_disk(char to[PATH_MAX], const char *name)
+{
+    snprintf(to, PATH_MAX, "%s/%s", getenv("MQ_POWER_DISK"), name);
+}
+
+static void give_up(const char *what)
+{
+    perror(what);
+    abort();
+}
+
+static int lock(void)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    in_disk(path, "lock");
+    fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0)
+        give_up("power.c: no lock");
+    return fd;
+}
+
+/*
+ * Reads by the descriptor that is there: to open the database once more and to close it would drop
+ * the locks that this process has on it, which is how POSIX wants it. Writes only what differs: a
+ * log of some MB gets a few KB per commit.
+ */
+static void copy(int from, const char *image)
+{
+    static __thread char new[1 << 16], old[1 << 16];
+    off_t offset = 0;
+    ssize_t length = 0;
+    int fd = open(image, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        give_up("power.c: no copy");
+    while ((length = pread(from, new, sizeof new, offset)) > 0) {
+        if (pread(fd, old, length, offset) != length || memcmp(new, old, length) != 0)
+            if (pwrite(fd, new, length, offset) != length)
+                give_up("power.c: no room for a copy");
+        offset += length;
+    }
+    if (length < 0 || ftruncate(fd, offset) != 0)
+        give_up("power.c: half a copy");
+    close(fd);
+}
+
+static void cut(void)
+{
+    static int calls;
+    const char *at = getenv("MQ_POWER_CUT");
+
+    if (at != NULL && __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) == atoi(at))
+        kill(getpid(), SIGKILL);
+}
+
+static int record(int fd, sync_call *sync)
+{
+    char path[PATH_MAX], image[PATH_MAX];
+    const char *name = name_of(fd, path);
+    int held, result, error;
+
+    if (name == NULL)
+        return sync(fd);
+    cut();
+    held = lock();
+    in_disk(image, name);
+    copy(fd, image);
+    result = sync(fd);
+    error = errno;
+    close(held);
+    errno = error;
+    return result;
+}
+
+int fsync(int fd)
+{
+    static sync_call *next;
+
+    if (next == NULL)
+        next = (sync_call *)dlsym(RTLD_NEXT, "fsync");
+    return record(fd, next);
+}
+
+int fdatasync(int fd)
+{
+    static sync_call *next;
+
+    if (next == NULL)
+        next = (sync_call *)dlsym(RTLD_NEXT, "fdatasync");
+    return record(fd, next);
+}
+
+/* A file that is removed takes its copy along; its namesake later begins with nothing. */
+int unlink(const char *path)
+{
+    static int (*next)(const char *);
+    const char *folder = getenv("MQ_POWER_DIR");
+    char image[PATH_MAX];
+    size_t length = folder == NULL ? 0 : strlen(folder);
+    int held, result, error;
+
+    if (next == NULL)
+        next = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
+    if (length == 0 || strncmp(path, folder, length) != 0 || path[length] != '/')
+        return next(path);
+    held = lock();
+    result = next(path);
+    error = errno;
+    if (result == 0) {
+        in_disk(image, path + length + 1);
+        next(image);
+    }
+    close(held);
+    errno = error;
+    return result;
+}

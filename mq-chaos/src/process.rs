@@ -1,0 +1,56 @@
+//! What the programs of the fault tests have in common: their set-up by environment variables.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use mq_core::Client;
+use mq_redis as _;
+use mq_sqlite as _;
+
+use crate::lasts;
+
+/// What a program of the tests may fail with.
+pub type ProgramError = Box<dyn std::error::Error>;
+
+/// Reads a variable.
+///
+/// # Errors
+/// When it is not set or says nothing sensible; the text names it.
+pub fn variable<T: FromStr>(name: &str) -> Result<T, ProgramError> {
+    let text = std::env::var(name).map_err(|_| format!("{name} is not set"))?;
+    text.parse().map_err(|_| format!("{name} cannot be `{text}`").into())
+}
+
+/// Reads a variable that is a time in ms.
+///
+/// # Errors
+/// As [`variable`].
+pub fn ms(name: &str) -> Result<Duration, ProgramError> {
+    variable(name).map(Duration::from_millis)
+}
+
+/// Ends this process when the test is gone, which may be by `kill -9` itself: its end of our input
+/// closes then.
+pub fn end_with_the_test() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(9);
+    });
+}
+
+/// A client of the store at `MQ_URL`; waits for the store if it is away.
+///
+/// # Errors
+/// When it stays away.
+pub async fn connect() -> Result<Client, ProgramError> {
+    let url: String = variable("MQ_URL")?;
+    let mut last = None;
+    for _ in 0..100 {
+        match Client::connect(&url).await {
+            Ok(client) => return Ok(client),
+            Err(error) => last = Some(error),
+        }
+        lasts(Duration::from_millis(200)).await;
+    }
+    Err(last.map_or_else(|| "never tried".into(), Into::into))
+}

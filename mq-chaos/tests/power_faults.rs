@@ -1,0 +1,143 @@
+//! The power is cut while processes write to an SQLite file: F71 of the fault matrix.
+//!
+//! MQ_CUTS says how often; `./ci soak-sqlite` sets it.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use mq_chaos::{CUT, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times};
+use mq_core::rng::Rng;
+use mq_core::{JobId, clock};
+use mq_testkit::{Account, Entry, Event};
+
+const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
+const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
+const LEASE: Duration = Duration::from_secs(1);
+/// What `Disk1s` allows to be lost on a slow disk, in ms.
+const AGE_MAX_MS: u64 = 2_000;
+
+fn settings(scene: &Scene, disk: &Disk, synchronous: &str) -> Settings {
+    let mut settings = scene.settings(LEASE);
+    settings.url = disk.file().url(synchronous);
+    settings.concurrency = 4;
+    settings.more = disk.variables();
+    settings
+}
+
+fn producing(mut settings: Settings, pace_ms: u64, work_ms: u64) -> Settings {
+    settings.more.extend([(PACE, pace_ms.to_string()), (WORK, work_ms.to_string())]);
+    settings
+}
+
+/// Jobs that were acknowledged, with the times, in order.
+fn acked(entries: &[Entry]) -> Vec<(u64, JobId)> {
+    let acked = |entry: &Entry| match entry.event {
+        Event::Acked { id } => Some((entry.at_ms, id)),
+        _ => None,
+    };
+    entries.iter().filter_map(acked).collect()
+}
+
+/// Looks at what the disk has after a cut and returns the acknowledged jobs that it lacks. They
+/// must be the last ones, and none older than the level allows. `from` is where the ledger's
+/// acknowledgements of this round begin.
+fn missing(scene: &Scene, disk: &Disk, from: usize, taken: &HashSet<JobId>) -> Vec<JobId> {
+    let folder = tempfile::tempdir().expect("a folder for a copy");
+    let file = disk.copy(folder.path());
+    let there = file.jobs();
+    if file.has_tables() {
+        file.assert_whole();
+    }
+    let entries = scene.entries();
+    let ended = Account::of(&entries).which(|life| life.ends_ok > 0).into_iter();
+    let ended: HashSet<_> = ended.collect();
+    let is_missing = |id: &JobId| !there.contains_key(id) && !ended.contains(id);
+    let acked = acked(&entries);
+    let (old, new) = acked.split_at(from);
+    let old = old.iter().map(|(_, id)| id).find(|id| is_missing(id) && !taken.contains(id));
+    assert_eq!(old, None, "was on the disk when the round began");
+    let Some(first) = new.iter().position(|(_, id)| is_missing(id)) else { return Vec::new() };
+    let gone = &new[first..];
+    let later = gone.iter().find(|(_, id)| there.contains_key(id));
+    assert_eq!(later, None, "an earlier one is gone, this one is there");
+    let (last_ms, first_ms) = (gone[gone.len() - 1].0, gone[0].0);
+    assert!(last_ms - first_ms <= AGE_MAX_MS, "{} ms are gone", last_ms - first_ms);
+    gone.iter().map(|(_, id)| *id).filter(is_missing).collect()
+}
+
+/// Producers and workers on one file, all without power at once, again and again. The number of
+/// cuts that took something.
+async fn cuts(synchronous: &str) -> usize {
+    let (mut rng, rounds) = (chance(), times("MQ_CUTS", 20));
+    let mut scene = Scene::new("sqlite::memory:").await;
+    let mut disk = Disk::new(scene.dir());
+    let (mut taken, mut losses) = (HashSet::new(), 0);
+    for round in 0..rounds {
+        let from = scene.acks();
+        let settings = settings(&scene, &disk, synchronous);
+        let mut workers = Fleet::start(WORKER, settings.clone(), 1);
+        let mut settings = producing(settings, rng.between(0, 3), 3);
+        if round % 2 == 0 {
+            settings.more.push((CUT, rng.between(1, 60).to_string()));
+        }
+        let mut producer = Fleet::start(PRODUCER, settings, 1);
+        let enough = from + rng.between(1, 150) as usize;
+        scene.until_acked(enough, || producer.worker(0).exit_status().is_some()).await;
+        workers.kill9();
+        producer.kill9();
+        let left = [Left::Nothing, Left::Scattered, Left::Torn][rng.between(0, 2) as usize];
+        scene.note(format!("power cut {round}: {left:?}"));
+        disk.cut(left, &mut rng);
+        let missing = missing(&scene, &disk, from, &taken);
+        losses += usize::from(!missing.is_empty());
+        taken.extend(missing);
+    }
+    let most = scene.acks();
+    eprintln!("{synchronous}: {rounds} cuts, {most} acknowledged, {} lost", taken.len());
+    scene.move_to(&disk.file().url(synchronous)).await;
+    let fleet = Fleet::start(WORKER, scene.settings(LEASE), 2);
+    scene.rest().await;
+    scene.judge_but(&taken).await;
+    disk.file().assert_whole();
+    assert!(scene.dead().await.is_empty());
+    fleet.stop();
+    losses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f71_no_power_cut_takes_a_job_from_a_disk_that_is_waited_for() {
+    assert_eq!(cuts("full").await, 0, "acknowledged at the level `Disk`, and gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f71_a_power_cut_takes_the_last_commits_at_most() {
+    // One that takes nothing at all would mean that the cuts do not cut.
+    assert!(cuts("normal").await > 0);
+}
+
+/// The level `Disk1s`, to the letter: what is two seconds old is on the disk, be the file busy
+/// or idle.
+#[tokio::test(flavor = "multi_thread")]
+async fn f71_what_is_two_seconds_old_survives_at_any_level() {
+    for (pace_ms, most) in [(20, 200), (100_000, 1)] {
+        let scene = Scene::new("sqlite::memory:").await;
+        let mut disk = Disk::new(scene.dir());
+        let settings = producing(settings(&scene, &disk, "normal"), pace_ms, 0);
+        let mut producer = Fleet::start(PRODUCER, settings, 1);
+        scene.until_acked(most, || false).await;
+        if most == 1 {
+            lasts(Duration::from_millis(AGE_MAX_MS)).await;
+        }
+        producer.kill9();
+        let cut_ms = clock::wall_ms();
+        disk.cut(Left::Nothing, &mut Rng::seeded(0));
+        let folder = tempfile::tempdir().expect("a folder for a copy");
+        let there = disk.copy(folder.path()).jobs();
+        let acked = acked(&scene.entries());
+        let old = acked.iter().filter(|(at_ms, _)| at_ms + AGE_MAX_MS <= cut_ms);
+        let gone = old.filter(|(_, id)| !there.contains_key(id)).count();
+        assert_eq!(gone, 0, "of {} acknowledged, {} on the disk", acked.len(), there.len());
+    }
+}
