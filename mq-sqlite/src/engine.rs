@@ -14,6 +14,7 @@ use mq_core::{JobId, QueueName, WorkerId};
 
 use crate::error::{Result, check_len};
 use crate::hub::Hub;
+use crate::syncer::Syncer;
 use crate::time::Time;
 use crate::tx::Tx;
 use crate::url::Settings;
@@ -44,7 +45,9 @@ impl SqliteEngine {
         let opening = tokio::task::spawn_blocking(move || open::open(&settings));
         let conn = opening.await.map_err(|error| broken("opening the file failed", error))??;
         let (time, hub) = (Time::default(), Arc::new(Hub::default()));
-        let writer = Writer::start(conn, time.clone(), Arc::clone(&hub));
+        let syncer = (durability == Durability::Disk1s).then(|| Syncer::start(&conn)).transpose();
+        let syncer = syncer.map_err(|error| broken("no thread can be started", error))?;
+        let writer = Writer::start(conn, time.clone(), Arc::clone(&hub), syncer);
         let writer = writer.map_err(|error| broken("no thread can be started", error))?;
         Ok(Self { writer, hub, time, durability })
     }

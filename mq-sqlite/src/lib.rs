@@ -6,7 +6,7 @@
 //! * The way to the file: `url`, `driver`, `open`.
 //! * One thread writes, and commits what is queued at once: `writer`. What an operation sees of the
 //!   transaction: `tx`, `jobs`.
-//! * Idle workers: `hub`.
+//! * Idle workers: `hub`. The disk, for those who do not wait for it: `syncer`.
 
 mod driver;
 mod engine;
@@ -15,6 +15,7 @@ mod hub;
 mod jobs;
 mod open;
 mod ops;
+mod syncer;
 mod time;
 mod tx;
 mod url;

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{self, Result};
 use crate::hub::Hub;
+use crate::syncer::Syncer;
 use crate::time::Time;
 use crate::tx::{Tx, Wake};
 
@@ -106,9 +107,14 @@ where
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(conn: Connection, time: Time, hub: Arc<Hub>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        conn: Connection,
+        time: Time,
+        hub: Arc<Hub>,
+        syncer: Option<Syncer>,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let state = Thread { conn, time, hub, queues: HashMap::new(), version: 0 };
+        let state = Thread { conn, time, hub, syncer, queues: HashMap::new(), version: 0 };
         std::thread::Builder::new()
             .name("mq-sqlite".to_owned())
             .spawn(move || state.run(&receiver))?;
@@ -182,6 +188,8 @@ struct Thread {
     conn: Connection,
     time: Time,
     hub: Arc<Hub>,
+    /// None where each commit waits for the disk, or there is no disk.
+    syncer: Option<Syncer>,
     /// Numbers of queues. Queues are never removed.
     queues: HashMap<QueueName, i64>,
     /// SQLite's count of the commits of others.
@@ -274,6 +282,9 @@ impl Thread {
         }
         let wakes = tx.into_wakes();
         self.conn.prepare_cached("COMMIT").and_then(|mut s| s.execute([])).map_err(error::of)?;
+        if is_write && let Some(syncer) = &self.syncer {
+            syncer.note();
+        }
         Ok(wakes)
     }
 
