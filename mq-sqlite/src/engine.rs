@@ -17,6 +17,7 @@ use crate::hub::Hub;
 use crate::open::{self, Opened};
 use crate::readers::Readers;
 use crate::session::Session;
+use crate::syncer::Syncer;
 use crate::time::Time;
 use crate::tx::Tx;
 use crate::url::Settings;
@@ -58,7 +59,9 @@ impl SqliteEngine {
         let Opened { writer, readers, watch, space } = opened;
         let session = |conn| Session::new(conn, time.clone(), watch.clone());
         let readers: Vec<_> = readers.into_iter().map(session).collect();
-        let writer = Writer::start(session(writer), space, Arc::clone(&hub))?;
+        let syncer = watch.as_ref().filter(|_| durability == Durability::Disk1s);
+        let syncer = syncer.map(|watch| Syncer::start(watch.wal().to_owned())).transpose()?;
+        let writer = Writer::start(session(writer), space, syncer, Arc::clone(&hub))?;
         let readers = (!readers.is_empty()).then(|| Readers::start(readers)).transpose()?;
         Ok(Self { writer, readers, hub, time, durability })
     }

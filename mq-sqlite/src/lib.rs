@@ -7,7 +7,7 @@
 //! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
 //!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
 //!   it: `tx`, `jobs`.
-//! * What can go wrong with a file: `watch`, `space`; with a clock: `time`.
+//! * What can go wrong with a file: `watch`, `space`, `syncer`; with a clock: `time`.
 //! * Idle workers: `hub`.
 
 mod driver;
@@ -20,6 +20,7 @@ mod ops;
 mod readers;
 mod session;
 mod space;
+mod syncer;
 mod tables;
 mod time;
 mod tx;

@@ -71,6 +71,8 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
         Ok(reader)
     };
     let readers = (0..READERS).map(|_| reader()).collect::<Result<_, _>>()?;
+    // With links resolved, as SQLite does, which puts its files beside the real one.
+    let path = writer.path().map_or(path.as_path(), Path::new);
     // After the first transaction, because only then is there a log.
     let watch = Watch::new(path);
     let space = Space::new(watch.clone(), path, settings.wal_max);

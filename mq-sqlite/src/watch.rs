@@ -32,8 +32,13 @@ impl Watch {
 
     /// How long the log is, in bytes.
     pub(crate) fn wal_len(&self) -> u64 {
+        std::fs::metadata(self.wal()).map_or(0, |data| data.len())
+    }
+
+    /// Where the log is.
+    pub(crate) fn wal(&self) -> &Path {
         let [_, (wal, _)] = &self.files;
-        std::fs::metadata(wal).map_or(0, |data| data.len())
+        wal
     }
 
     /// Refuses to go on if one of them is gone or another.

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::hub::Hub;
 use crate::session::Session;
 use crate::space::Space;
+use crate::syncer::Syncer;
 use crate::tx::{Tx, Wake};
 use crate::work::{Answer, Mode, Work, again, gone, task};
 
@@ -38,10 +39,11 @@ impl Writer {
     pub(crate) fn start(
         session: Session,
         space: Option<Space>,
+        syncer: Option<Syncer>,
         hub: Arc<Hub>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let thread = Thread { session, space, hub, version: 0 };
+        let thread = Thread { session, space, syncer, hub, version: 0 };
         std::thread::Builder::new()
             .name("mq-sqlite".to_owned())
             .spawn(move || thread.run(&receiver))?;
@@ -97,6 +99,8 @@ impl Writer {
 struct Thread {
     session: Session,
     space: Option<Space>,
+    /// None where each commit waits for the disk, or there is no disk.
+    syncer: Option<Syncer>,
     hub: Arc<Hub>,
     /// SQLite's count of the commits of others.
     version: i64,
@@ -163,6 +167,9 @@ impl Thread {
     fn answer(&self, group: Vec<Box<dyn Work>>, outcome: Result<Vec<Wake>>) {
         match outcome {
             Ok(wakes) => {
+                if let Some(syncer) = &self.syncer {
+                    syncer.note();
+                }
                 for work in group {
                     work.answer(None);
                 }
@@ -219,7 +226,7 @@ mod tests {
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
         crate::tables::set_up(&mut conn, false, "").unwrap();
         let session = Session::new(conn, Time::new(), None);
-        Writer::start(session, None, Arc::default()).unwrap()
+        Writer::start(session, None, None, Arc::default()).unwrap()
     }
 
     #[tokio::test]

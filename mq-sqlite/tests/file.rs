@@ -65,6 +65,21 @@ async fn only_the_owner_may_read_the_files() {
     assert!(seen >= 2, "the database and its log");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_leads_to_the_file_and_nothing_lies_beside_the_link() {
+    let (directory, elsewhere) = (directory(), tempfile::tempdir().expect("a directory"));
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(path(&directory), &link).expect("a link");
+    drop(connect(&url(&directory)).await);
+    let engine = connect(&format!("sqlite:{}", link.display())).await;
+    engine.enqueue(vec![job()], PATIENCE).await.expect("enqueue");
+    let beside: Vec<_> = std::fs::read_dir(elsewhere.path()).expect("the directory").collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    std::fs::rename(path(&directory), directory.path().join("moved.db")).expect("rename");
+    engine.enqueue(vec![job()], PATIENCE).await.expect_err("the file behind it is gone");
+}
+
 #[tokio::test]
 async fn jobs_are_there_when_the_file_is_opened_again() {
     let directory = directory();
