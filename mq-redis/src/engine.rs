@@ -195,6 +195,10 @@ impl Engine for RedisEngine {
         ops::identity::identity(self).await
     }
 
+    fn database(&self) -> Option<String> {
+        None
+    }
+
     fn durability(&self) -> Durability {
         self.health.durability()
     }

@@ -38,6 +38,8 @@ pub struct SqliteEngine {
     #[cfg_attr(not(feature = "testclock"), expect(dead_code, reason = "only tests set it"))]
     time: Time,
     durability: Durability,
+    /// What tells this store from all others.
+    store: String,
 }
 
 impl SqliteEngine {
@@ -56,14 +58,14 @@ impl SqliteEngine {
 
     fn start(opened: Opened, durability: Durability) -> std::io::Result<Self> {
         let (time, hub) = (Time::new(), Arc::new(Hub::default()));
-        let Opened { writer, readers, watch, space } = opened;
+        let Opened { writer, readers, watch, space, store } = opened;
         let session = |conn| Session::new(conn, time.clone(), watch.clone());
         let readers: Vec<_> = readers.into_iter().map(session).collect();
         let syncer = watch.as_ref().filter(|_| durability == Durability::Disk1s);
         let syncer = syncer.map(|watch| Syncer::start(watch.wal().to_owned())).transpose()?;
         let writer = Writer::start(session(writer), space, syncer, Arc::clone(&hub))?;
         let readers = (!readers.is_empty()).then(|| Readers::start(readers)).transpose()?;
-        Ok(Self { writer, readers, hub, time, durability })
+        Ok(Self { writer, readers, hub, time, durability, store })
     }
 
     async fn read<T, F>(&self, question: F) -> Result<T>
@@ -237,10 +239,11 @@ impl Engine for SqliteEngine {
     }
 
     async fn identity(&self) -> Result<String> {
-        let store = |tx: &mut Tx<'_>| tx.row("SELECT store FROM mq_meta", (), |row| row.get(0));
-        let store: Option<String> = self.read(store).await?;
-        store
-            .ok_or_else(|| EngineError::new(EngineErrorKind::Damaged, "the table mq_meta is empty"))
+        self.read(|tx| tx.store()).await
+    }
+
+    fn database(&self) -> Option<String> {
+        Some(self.store.clone())
     }
 
     fn durability(&self) -> Durability {

@@ -1,14 +1,21 @@
 //! From SQLite's errors to those of the contract.
 
 use mq_core::engine::{EngineError, EngineErrorKind};
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 /// What an operation inside the transaction returns.
 pub(crate) type Result<T> = std::result::Result<T, EngineError>;
 
 /// Says what SQLite's error means for the caller of an operation.
 pub(crate) fn of(error: Error) -> EngineError {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     let (kind, text) = match error.sqlite_error_code() {
+        // Never in a transaction of ours, each of which begins by writing.
+        Some(_) if extended == Some(ffi::SQLITE_BUSY_SNAPSHOT) => (
+            EngineErrorKind::Unavailable,
+            "the transaction began by reading, and somebody has written since: begin it as \
+             `IMMEDIATE`, and run it again",
+        ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
             EngineErrorKind::Unavailable,
             "another process kept the database locked for too long: look for a transaction that \

@@ -7,6 +7,7 @@
 //! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
 //!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
 //!   it: `tx`, `jobs`.
+//! * Transactions of the application's own: `transaction`.
 //! * What can go wrong with a file: `watch`, `space`, `syncer`; with a clock: `time`.
 //! * Idle workers: `hub`.
 
@@ -23,6 +24,7 @@ mod space;
 mod syncer;
 mod tables;
 mod time;
+mod transaction;
 mod tx;
 mod url;
 mod version;
@@ -31,6 +33,7 @@ mod work;
 mod writer;
 
 pub use engine::SqliteEngine;
+pub use transaction::Rusqlite;
 
 /// The text of a statement in `sql`.
 macro_rules! sql {

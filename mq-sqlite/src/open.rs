@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::error;
 use crate::space::Space;
 use crate::tables;
+use crate::tx::STORE;
 use crate::url::Settings;
 use crate::version;
 use crate::watch::Watch;
@@ -31,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) readers: Vec<Connection>,
     pub(crate) watch: Option<Watch>,
     pub(crate) space: Option<Space>,
+    /// What tells this store from all others.
+    pub(crate) store: String,
 }
 
 /// Why a file is not used.
@@ -58,7 +61,8 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
         let mut writer = Connection::open_in_memory().map_err(error::of)?;
         tables::set_up(&mut writer, false, ":memory:").map_err(|f| refusal(f, ":memory:"))?;
         tune(&writer, settings).map_err(error::of)?;
-        return Ok(Opened { writer, readers: Vec::new(), watch: None, space: None });
+        let store = name(&writer)?;
+        return Ok(Opened { writer, readers: Vec::new(), watch: None, space: None, store });
     };
     let shown = path.display().to_string();
     create(path)?;
@@ -76,7 +80,12 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
     // After the first transaction, because only then is there a log.
     let watch = Watch::new(path);
     let space = Space::new(watch.clone(), path, settings.wal_max);
-    Ok(Opened { writer, readers, watch: Some(watch), space: Some(space) })
+    let (store, watch, space) = (name(&writer)?, Some(watch), Some(space));
+    Ok(Opened { writer, readers, watch, space, store })
+}
+
+fn name(conn: &Connection) -> Result<String, ConnectError> {
+    Ok(conn.query_row(STORE, (), |row| row.get(0)).map_err(error::of)?)
 }
 
 fn refusal(failure: Failure, shown: &str) -> ConnectError {
@@ -112,8 +121,10 @@ fn open_file(path: &Path, settings: &Settings, shown: &str) -> Result<Connection
     // Before anything is changed in the file.
     look_through(&conn, path)?;
     tables::check(&conn, settings.is_shared, shown)?;
-    // Means something to a new file only: pages can be given back when the disk is full.
-    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    if !settings.is_shared {
+        // Means something to a new file only: pages can be given back when the disk is full.
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(Failure::Unfit(format!(

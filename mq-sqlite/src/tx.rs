@@ -36,6 +36,9 @@ pub(crate) struct Tally {
     pub(crate) interrupted: i64,
 }
 
+/// Where the name of the store is.
+pub(crate) const STORE: &str = "SELECT store FROM mq_meta";
+
 /// The transaction, for one operation after the other.
 pub(crate) struct Tx<'c> {
     conn: &'c Connection,
@@ -67,6 +70,11 @@ impl<'c> Tx<'c> {
         let Now { ms: now_ms, lease_ms } = time.now(last);
         let (tallies, wakes) = (BTreeMap::new(), Vec::new());
         Ok(Self { conn, last, now_ms, lease_ms, queues, tallies, wakes })
+    }
+
+    /// What tells this store from all others.
+    pub(crate) fn store(&self) -> Result<String> {
+        self.prepare(STORE)?.query_row((), |row| row.get(0)).map_err(error::of)
     }
 
     /// Writes down how late it is, so that the store's clocks never go back.

@@ -195,6 +195,10 @@ impl Engine for Model {
         Ok(self.store().identity.clone())
     }
 
+    fn database(&self) -> Option<String> {
+        None
+    }
+
     fn durability(&self) -> Durability {
         Durability::Memory
     }

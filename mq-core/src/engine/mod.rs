@@ -21,6 +21,7 @@
 mod data;
 mod error;
 mod operator;
+mod transaction;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use self::operator::{
     About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Page, Progress,
     PruneLimits, QueueStats, Stored, WorkerStats,
 };
+pub use self::transaction::Transaction;
 use crate::id::{JobId, WorkerId};
 use crate::name::QueueName;
 
@@ -215,6 +217,10 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// A name that the store was given when it was first asked for one: 22 random characters. All
     /// handles on one store say the same; two stores never do, unless one is a copy of the other.
     async fn identity(&self) -> Result<String, EngineError>;
+
+    /// The same name, if the store is in a database in which an application can have transactions
+    /// of its own; see [`Transaction`].
+    fn database(&self) -> Option<String>;
 
     /// What an acknowledged job survives, as verified at connect and every minute since.
     fn durability(&self) -> Durability;
