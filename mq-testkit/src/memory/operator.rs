@@ -1,4 +1,4 @@
-//! The operator plane of the model.
+//! The operator plane.
 
 use std::time::Duration;
 
@@ -244,7 +244,7 @@ impl Store {
 }
 
 impl Queue {
-    fn in_order(&self, state: State) -> Vec<JobId> {
+    pub(crate) fn in_order(&self, state: State) -> Vec<JobId> {
         if state == State::Ready {
             return self.ready.iter().flatten().copied().collect();
         }

@@ -1,4 +1,4 @@
-//! What the model keeps.
+//! What is kept, and how a job changes its place.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
