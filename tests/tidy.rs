@@ -87,7 +87,7 @@ rule! { crates_depend_only_where_the_design_allows: edges::forbidden_edges,
 
 rule! { lines_are_at_most_100_characters: sizes::long_lines,
     good: [("a.md", "| https table, but no breaks"), ("b.rs", "// short")],
-    bad: [[("a.rs", LONG)], [("a.lua", LONG)], [("a.md", LONG)]]
+    bad: [[("a.rs", LONG)], [("a.lua", LONG)], [("a.sql", LONG)], [("a.md", LONG)]]
 }
 
 rule! { files_are_short: sizes::long_files,

@@ -28,8 +28,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Opens the store that a URL names, such as `redis://127.0.0.1:6379`, and checks that it is
-    /// set up so that no job gets lost.
+    /// Opens the store that a URL names, such as `sqlite:jobs.db` or `redis://127.0.0.1:6379`, and
+    /// checks that it is set up so that no job gets lost.
     ///
     /// # Errors
     /// See [`ConnectError`]; its text says what to do.

@@ -85,7 +85,8 @@ impl From<EngineError> for ConnectError {
 pub(crate) async fn connect(url: &str) -> Result<Arc<dyn Engine>, ConnectError> {
     let Some((scheme, _)) = url.split_once(':') else {
         // Not shown: what is pasted here by mistake may be a password.
-        let text = "the text given is not a URL: write, for example, `redis://127.0.0.1:6379`";
+        let text = "the text given is not a URL: write, for example, `sqlite:jobs.db` or \
+            `redis://127.0.0.1:6379`";
         return Err(ConnectError::Url(text.to_owned()));
     };
     let scheme = scheme.to_ascii_lowercase();

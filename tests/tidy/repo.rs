@@ -7,7 +7,7 @@ use std::path::Path;
 /// Folders that hold nothing of ours.
 const SKIPPED: [&str; 2] = ["target", ".git"];
 /// What is read; the rest (licences, lock file, pictures) has no rules.
-const READ: [&str; 5] = ["rs", "lua", "md", "toml", "stderr"];
+const READ: [&str; 6] = ["rs", "lua", "sql", "md", "toml", "stderr"];
 /// Scripts without an extension.
 const SCRIPTS: [&str; 2] = ["ci", ".ci/run"];
 
