@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mq_core::connect::ConnectError;
+use mq_core::failpoint::point;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use crate::error;
@@ -88,6 +89,7 @@ fn prepare(conn: &mut Connection, settings: &Settings, shown: &str) -> Result<()
     // Again: another process may have been faster.
     if refuse_foreign(&tx, shown)?.is_none() {
         tx.execute_batch(sql!("schema"))?;
+        point("sqlite.schema");
         tx.execute("INSERT INTO mq_meta VALUES (1, ?1, 0)", [VERSION])?;
     }
     tx.commit()?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mq_core::QueueName;
 use mq_core::engine::{EngineError, EngineErrorKind};
+use mq_core::failpoint::point;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -256,6 +257,7 @@ impl Thread {
         let is_write = group.iter().any(|work| work.mode() == Mode::Write);
         let begin = if is_write { "BEGIN IMMEDIATE" } else { "BEGIN" };
         self.conn.prepare_cached(begin).and_then(|mut s| s.execute([])).map_err(error::of)?;
+        point("sqlite.begun");
         let mut last =
             self.conn.prepare_cached("SELECT last_ms FROM mq_meta").map_err(error::of)?;
         let last_ms: i64 = last.query_row([], |row| row.get(0)).map_err(error::of)?;
@@ -275,13 +277,16 @@ impl Thread {
                 tx.execute("ROLLBACK TO operation", ())?;
                 tx.forget();
             }
+            point("sqlite.operated");
             tx.execute("RELEASE operation", ())?;
         }
         if is_write && now_ms != last_ms {
             tx.execute("UPDATE mq_meta SET last_ms = ?1", [now_ms])?;
         }
         let wakes = tx.into_wakes();
+        point("sqlite.committing");
         self.conn.prepare_cached("COMMIT").and_then(|mut s| s.execute([])).map_err(error::of)?;
+        point("sqlite.committed");
         if is_write && let Some(syncer) = &self.syncer {
             syncer.note();
         }
