@@ -1,6 +1,6 @@
 //! The operator's side: what is there, what is going on, stop it, check it.
 //!
-//! `cargo run --example admin [-- --url redis://…]`
+//! `cargo run --example admin [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -26,10 +26,9 @@ impl Handler for Export {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     let admin = mq.admin();
-    mq.warnings().iter().for_each(|warning| println!("About the server: {warning}"));
+    mq.warnings().iter().for_each(|warning| println!("About the store: {warning}"));
 
     admin.pause("admin").await?;
     mq.enqueue_all((1..=20).map(|customer| Export { customer })).tag("export").await?;

@@ -1,6 +1,6 @@
 //! Many jobs at once: one type by the thousand, several types in one request.
 //!
-//! `cargo run --release --example batch [-- --url redis://…]`
+//! `cargo run --release --example batch [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -40,10 +40,9 @@ impl Handler for Notify {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
 
-    // Sent in chunks of at most 1,000. If the server goes away in the middle, the error says which
+    // Sent in chunks of at most 1,000. If the store goes away in the middle, the error says which
     // jobs were stored: `EnqueueError::Partial`.
     let start = Instant::now();
     let receipts = mq.enqueue_all((0..20_000).map(|image| Resize { image })).tag("album:7").await?;

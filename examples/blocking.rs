@@ -1,6 +1,6 @@
 //! Work that blocks its thread: computing, old libraries, files. It gets threads of its own.
 //!
-//! `cargo run --example blocking [-- --url redis://…]`
+//! `cargo run --example blocking [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -54,8 +54,7 @@ impl Handler for Tick {
 // One thread for everything that is async: with a handler that blocked it, nothing would tick.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     let worker = Worker::builder(&mq).concurrency(8).discover().build()?.spawn();
     mq.enqueue(CountPrimes { below: 50_000 }).await?;
     mq.enqueue(CountPrimes { below: u64::MAX }).await?;

@@ -1,6 +1,6 @@
 //! Dead letters: find them, read why they died, bring the right ones back.
 //!
-//! `cargo run --example dead_letter [-- --url redis://…]`
+//! `cargo run --example dead_letter [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -36,8 +36,7 @@ impl Handler for Render {
 async fn main() -> anyhow::Result<()> {
     // The panic above is part of the show, and mq keeps it with the job.
     std::panic::set_hook(Box::new(|_| ()));
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     let worker = Worker::builder(&mq).discover().build()?.spawn();
     mq.enqueue_all([1, 2, 3, 13, 66].map(|page| Render { page })).await?;
     common::all_done(&mq, "dead-letter").await;

@@ -1,6 +1,6 @@
 //! Shorter ways to write a job: a function, an `impl` without a trait, a closure.
 //!
-//! `cargo run --example function_jobs [-- --url redis://…]`
+//! `cargo run --example function_jobs [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -43,8 +43,7 @@ struct Net {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     mq.enqueue(welcome(7, "en".into())).await?;
     mq.enqueue(Import { file: "customers.csv".into() }).await?;
     mq.enqueue(Ping { host: "localhost".into() }).await?;

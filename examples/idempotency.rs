@@ -1,6 +1,6 @@
 //! Enqueue twice, run once: keys for producers, keys for the services that handlers call.
 //!
-//! `cargo run --example idempotency [-- --url redis://…]`
+//! `cargo run --example idempotency [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -27,9 +27,8 @@ impl Handler for Pay {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
-    // A key per run of this example, so that a second run on the same server is not a duplicate.
+    let mq = Client::connect(&common::url()?).await?;
+    // A key per run of this example, so that a second run on the same store is not a duplicate.
     let key = format!("order-7-{}", std::process::id());
 
     println!("A web server times out and its client sends the same order again, and again:");

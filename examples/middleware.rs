@@ -1,6 +1,6 @@
 //! Code around every attempt: here a log of durations, and a limit on what may run at all.
 //!
-//! `cargo run --example middleware [-- --url redis://…]`
+//! `cargo run --example middleware [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -55,8 +55,7 @@ impl Middleware for Maintenance {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     mq.enqueue(Report { month: 1 }).tag("customer:1").await?;
     mq.enqueue(Report { month: 2 }).tag("customer:1").await?;
     mq.enqueue(Report { month: 3 }).tag("customer:2").await?;

@@ -1,6 +1,6 @@
 //! Which jobs go first: three priorities within a queue, weights between queues.
 //!
-//! `cargo run --example priority [-- --url redis://…]`
+//! `cargo run --example priority [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -41,8 +41,7 @@ impl Handler for Order {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
 
     println!("Enqueued: three cleanups, two orders, and last the order of somebody important.");
     mq.enqueue_all((1..=3).map(|number| Cleanup { number })).await?;

@@ -1,7 +1,7 @@
 //! The first five minutes with mq: a job that runs, one that is tried again, one that waits for its
 //! time, and one that dies, is looked at and brought back.
 //!
-//! `cargo run --example quickstart [-- --url redis://…]`; without a URL on a throw-away server.
+//! `cargo run --example quickstart [-- --url URL]`; without a URL the jobs are kept in memory.
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -37,9 +37,9 @@ static ADDRESS_IS_RIGHT: AtomicBool = AtomicBool::new(false);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    println!("The jobs are kept at {}", store.url());
-    let mq = Client::connect(store.url()).await?;
+    let url = common::url()?;
+    println!("The jobs are kept at {url}");
+    let mq = Client::connect(&url).await?;
     // It runs jobs. It may as well be in another process, or in twenty of them.
     let worker = Worker::builder(&mq).discover().build()?.spawn();
 

@@ -1,6 +1,6 @@
 //! What happens after a failure: backoff, a typed verdict, a word from the handler.
 //!
-//! `cargo run --example retry [-- --url redis://…]`
+//! `cargo run --example retry [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -67,8 +67,7 @@ impl Handler for Import {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     let cards = ["good", "busy", "rate limited", "stolen"];
     mq.enqueue_all(cards.map(|card| Charge { card: card.to_owned() })).await?;
     mq.enqueue(Import { file: "locked.csv".into() }).await?;

@@ -1,6 +1,6 @@
 //! Jobs for later: after a delay, at a time, and sooner after all.
 //!
-//! `cargo run --example scheduled [-- --url redis://…]`
+//! `cargo run --example scheduled [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -36,8 +36,7 @@ fn remind(what: &str) -> Remind {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     mq.enqueue(remind("at once")).await?;
     mq.enqueue(remind("after 400 ms")).delay(Duration::from_millis(400)).await?;
     mq.enqueue(remind("at a time")).at(now() + TimeDelta::milliseconds(800)).await?;
@@ -51,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
         println!("  {} due {}", job.payload_text(), due.unwrap_or_default().format("%F %T%.3f"));
     }
 
-    println!("Running, each when it is due by the server's clock:");
+    println!("Running, each when it is due by the store's clock:");
     let worker = Worker::builder(&mq).discover().build()?.spawn();
     tokio::time::sleep(Duration::from_secs(1)).await;
 

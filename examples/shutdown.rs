@@ -1,7 +1,7 @@
 //! Stopping: jobs may finish, the rest is handed back to other workers, nothing is lost.
 //!
 //! A service would write `.run_until(mq::shutdown_signal())`, which ends on SIGTERM and Ctrl-C.
-//! `cargo run --example shutdown [-- --url redis://…]`
+//! `cargo run --example shutdown [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -49,8 +49,7 @@ impl Handler<Speed> for Task {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     mq.enqueue_all([Task::Short, Task::Polite, Task::Deaf]).await?;
 
     println!("The first worker is stopped while all three run, with one second of grace:");

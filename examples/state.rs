@@ -1,6 +1,6 @@
 //! Shared state: connections, settings and counters that handlers need, by type.
 //!
-//! `cargo run --example state [-- --url redis://…]`
+//! `cargo run --example state [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -52,8 +52,7 @@ impl Handler<App> for Mail {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
 
     match Worker::builder(&mq).queue("state", 1).discover().build() {
         Err(error) => println!("Without the state: {error}\n"),

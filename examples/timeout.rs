@@ -1,6 +1,6 @@
 //! Ending a job that takes too long, or that somebody does not want any more.
 //!
-//! `cargo run --example timeout [-- --url redis://…]`
+//! `cargo run --example timeout [-- --url URL]`
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
 mod common;
@@ -38,8 +38,7 @@ impl Handler for Download {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = common::Store::open()?;
-    let mq = Client::connect(store.url()).await?;
+    let mq = Client::connect(&common::url()?).await?;
     let worker = Worker::builder(&mq)
         .timeout_grace(Duration::from_millis(300))
         // Running jobs hear of a cancellation with the next beat: a third of the lease.

@@ -35,6 +35,31 @@ pub mod prelude {
     pub use mq_worker::Worker;
 }
 
+/// Tests of jobs without a server and without waiting, with the feature `testing`. The guide is
+/// [testing.md](https://github.com/mq-jobs/mq/blob/main/docs/testing.md).
+///
+/// ```
+/// use mq::prelude::*;
+/// use mq::testing::Bench;
+///
+/// #[mq::job]
+/// async fn welcome(user_id: u64) {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), mq::EnqueueError> {
+/// let t = Bench::new();
+/// t.client().enqueue(welcome(7)).delay(Duration::from_secs(3600)).await?;
+/// assert_eq!(t.drain().await.done, 0);
+/// t.advance(Duration::from_secs(3600));
+/// assert_eq!(t.drain().await.done, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use mq_testkit::{Bench, MemoryEngine, check_registry, golden};
+}
+
 /// What generated code may touch.
 #[doc(hidden)]
 pub mod __private {

@@ -174,7 +174,7 @@ rule! { nothing_is_left_over: bans::leftovers,
 const CONTRACT: (&str, &str) = (
     "mq-core/src/engine/mod.rs",
     "trait Engine { fn claim(&self); fn durability(&self); fn warnings(&self); \
-     fn detached(&self); fn ping(&self); }",
+     fn detached(&self); fn identity(&self); fn database(&self); fn ping(&self); }",
 );
 const CLAIM_LUA: (&str, &str) = ("mq-redis/src/lua/claim.lua", "-- claim: gives jobs");
 const CLAIM_CASES: (&str, &str) = ("mq-conformance/src/claim.rs", "fn claim() {}");

@@ -9,7 +9,7 @@ pub(crate) const HELP: &str = "\
 linkcheck: checks every link of a tree of HTML pages, with jobs
 
   --root DIR        the tree; default: target/doc, made by `cargo doc` if it is not there
-  --url URL         the Redis server for the jobs; default: a throw-away one
+  --url URL         where the jobs are kept; default: a file that is gone at the end
   --workers N       worker processes (default 2)
   --concurrency N   jobs that each of them runs at a time (default 32)
   --flaky PERCENT   pages that answer 503 the first two times (default 5)
@@ -62,6 +62,9 @@ impl Args {
         }
         if args.workers == 0 || args.concurrency == 0 || args.limit == Some(0) {
             bail!("`--workers`, `--concurrency` and `--limit` must be at least 1");
+        }
+        if args.url.as_deref().is_some_and(|url| url.starts_with("sqlite::memory:")) {
+            bail!("worker processes share no memory: name a file or a server with `--url`");
         }
         Ok(args)
     }

@@ -9,7 +9,6 @@ use mq::{Client, JobId, State};
 use tokio::time::Instant;
 
 use crate::args::{Args, WorkerArgs};
-use crate::common::Store;
 use crate::fleet::Fleet;
 use crate::jobs::{self, CheckPage, LINKS, PAGES};
 use crate::progress::Progress;
@@ -47,17 +46,15 @@ impl Stats {
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
     let root = docs::tree(args.root.as_deref(), args.limit)?;
-    let store = match &args.url {
-        Some(url) => Store::at(url),
-        None => Store::throw_away()?,
-    };
-    let mq = Client::connect(store.url()).await?;
+    let scratch = Scratch::new()?;
+    let file = || format!("sqlite:{}", scratch.file("jobs.db").display());
+    let url = args.url.clone().unwrap_or_else(file);
+    let mq = Client::connect(&url).await?;
     let limit = args.limit.unwrap_or(usize::MAX);
     let site = server::Site { root, flaky_percent: args.flaky_percent, limit };
-    let scratch = Scratch::new()?;
     let run = JobId::new().to_string();
     let worker = WorkerArgs {
-        url: store.url().to_owned(),
+        url,
         run: run.clone(),
         results: scratch.file("results"),
         concurrency: args.concurrency,
@@ -102,15 +99,15 @@ async fn be_alone(mq: &Client) -> anyhow::Result<()> {
     for worker in mq.admin().workers().await? {
         ensure!(
             worker.queue.as_str() != PAGES || worker.lease_until_ms < now_ms,
-            "another linkcheck is at work on this server, with process {}: wait until it is done, \
-             or name another server",
+            "another linkcheck is at work on this store, with process {}: wait until it is done, \
+             or name another one",
             worker.about.pid
         );
     }
     Ok(())
 }
 
-/// What a run that was broken off has left on a server that is kept. Its running jobs end by
+/// What a run that was broken off has left in a store that is kept. Its running jobs end by
 /// themselves: the handlers see that they belong to another run.
 async fn remove_leftovers(mq: &Client) -> anyhow::Result<()> {
     for queue in [PAGES, LINKS] {

@@ -14,9 +14,6 @@
 //! shows that every job was done all the same.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod args;
 mod crawl;
 mod docs;

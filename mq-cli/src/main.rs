@@ -38,7 +38,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse_from(pick::ids_last(std::env::args_os())) {
+    let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return explain(&error).into(),
     };

@@ -1,7 +1,5 @@
 //! Which jobs: the arguments that several commands share.
 
-use std::ffi::OsString;
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mq::admin::Filter;
 use mq::{JobId, ParseIdError, Priority, State};
@@ -78,27 +76,6 @@ impl Which {
     }
 }
 
-/// Puts ids behind a `--`. They begin with a hyphen, the lowest of their characters, until the year
-/// 2109; clap would take them for options, or, told not to, options behind them for ids.
-pub(crate) fn ids_last(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = arguments.collect();
-    let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
-    let is_id = |argument: &OsString| {
-        let text = argument.to_str().filter(|text| text.starts_with('-'));
-        text.is_some_and(|text| text.parse::<JobId>().is_ok())
-    };
-    let behind = arguments.split_off(end);
-    let (ids, mut front): (Vec<_>, Vec<_>) = arguments.into_iter().partition(is_id);
-    if ids.is_empty() {
-        front.extend(behind);
-        return front;
-    }
-    front.push("--".into());
-    front.extend(ids);
-    front.extend(behind.into_iter().skip(1));
-    front
-}
-
 pub(crate) fn id(text: &str) -> Result<JobId, ParseIdError> {
     text.parse()
 }
@@ -123,21 +100,5 @@ pub(crate) fn priority_word(priority: Priority) -> &'static str {
         Priority::High => "high",
         Priority::Normal => "normal",
         Priority::Low => "low",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_no_options_wherever_they_stand() {
-        let id = JobId::new().to_string();
-        assert!(id.starts_with('-'), "{id}");
-        let sorted = |given: &[&str]| ids_last(given.iter().map(OsString::from));
-        assert_eq!(sorted(&["mq", "cancel", &id, "--yes"]), ["mq", "cancel", "--yes", "--", &id]);
-        assert_eq!(sorted(&["mq", "job", &id, "--", "x"]), ["mq", "job", "--", &id, "x"]);
-        assert_eq!(sorted(&["mq", "job", "--", &id]), ["mq", "job", "--", &id]);
-        assert_eq!(sorted(&["mq", "-V"]), ["mq", "-V"]);
     }
 }

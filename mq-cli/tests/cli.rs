@@ -287,8 +287,8 @@ fn only_what_matches_is_touched_in_batches_and_the_rest_stays() {
         &["cancel", "--all-matching"][..],
         &["cancel", "--state", "dead"],
         &["cancel", "--queue", "bulk"],
-        &["cancel", "-P6v5OFCR-qFmI0dh7OPoF", "--queue", "bulk"],
-        &["cancel", "-P6v5OFCR-qFmI0dh7OPoF", "--all-matching", "--state", "dead"],
+        &["cancel", "0Q7w6PGDS0rGnJ1ei8PQpG", "--queue", "bulk"],
+        &["cancel", "0Q7w6PGDS0rGnJ1ei8PQpG", "--all-matching", "--state", "dead"],
         &["delete", "--all-matching", "--state", "ready", "--rate", "5"],
         &["retry", "--all-matching", "--state", "dead", "--rate", "0"],
     ] {

@@ -20,6 +20,7 @@ pub mod enqueue;
 pub mod extend;
 pub mod finish;
 pub mod get;
+pub mod import;
 pub mod join_leave;
 pub mod list;
 pub mod names;

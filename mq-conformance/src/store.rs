@@ -1,5 +1,6 @@
 //! The store itself: reachable, honest about what it survives, and shared by all its handles.
 
+use mq_core::WorkerId;
 use mq_core::engine::Durability;
 use mq_core::lifecycle::Transition;
 
@@ -44,6 +45,19 @@ pub async fn a_detached_handle_works_in_a_runtime_of_its_own(fixture: &dyn Fixtu
     // The handle that it came from is as good as before.
     put_many(&engine, "q", 1).await;
     assert_eq!(Hand::join(&engine, "q").await.drain().await.len(), 1);
+}
+
+pub async fn every_handle_calls_the_store_by_the_same_name(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let handles = [fixture.second().await, engine.detached(), engine];
+    let mut names = Vec::new();
+    for handle in &handles {
+        // Twice, for the first question may be what gives it its name.
+        names.push(handle.identity().await.expect("identity"));
+        names.push(handle.identity().await.expect("identity"));
+    }
+    assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+    assert!(names[0].parse::<WorkerId>().is_ok(), "22 characters: {names:?}");
 }
 
 pub async fn durability_and_warnings_are_known_from_the_start(fixture: &dyn Fixture) {

@@ -184,6 +184,26 @@ macro_rules! suite {
                 to_the_same_queue_loses_nothing,
                 a_job_is_either_moved_or_taken,
             }
+            import {
+                a_job_arrives_as_it_was,
+                ready_jobs_come_behind_those_there_in_the_order_given,
+                a_job_that_is_there_is_left_alone_wherever_it_is,
+                a_repeat_changes_nothing,
+                the_same_job_twice_in_one_call_is_stored_once,
+                a_job_that_runs_is_refused,
+                a_job_is_due_at_the_time_it_brought,
+                a_moved_job_has_its_whole_life_before_it,
+                its_key_comes_along_unless_another_job_has_it,
+                a_key_is_free_a_day_after_its_job_ended_here,
+                a_kept_job_holds_its_key_and_goes_when_its_time_is_up,
+                a_request_to_cancel_comes_along,
+                a_record_that_cannot_be_read_is_kept_as_it_is,
+                one_call_may_fill_many_queues,
+                a_full_batch_is_fine_a_larger_one_refused_an_empty_one_nothing,
+                a_batch_of_large_jobs_goes_through,
+                wakes_an_idle_worker,
+                a_paused_queue_takes_jobs_and_keeps_them,
+            }
             verbs {
                 cancel_in_every_state,
                 cancel_in_every_state_with_a_retention,
@@ -249,6 +269,7 @@ macro_rules! suite {
                 ping_tells_the_stores_time,
                 a_detached_handle_sees_the_same_store,
                 a_detached_handle_works_in_a_runtime_of_its_own,
+                every_handle_calls_the_store_by_the_same_name,
                 durability_and_warnings_are_known_from_the_start,
             }
         }

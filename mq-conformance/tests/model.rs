@@ -1,14 +1,5 @@
-//! The suite, run on the simplest engine that can be right: maps behind a lock. A case that a plain
-//! reading of the contract fails is itself wrong; and another engine can be compared with it.
-
-#[path = "model/data.rs"]
-mod data;
-#[path = "model/engine.rs"]
-mod engine;
-#[path = "model/operator.rs"]
-mod operator;
-#[path = "model/state.rs"]
-mod state;
+//! The suite, run on the simplest engine that can be right, the one in memory. A case that a plain
+//! reading of the contract fails is itself wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mq_conformance::Fixture;
 use mq_core::engine::Engine;
+use mq_testkit::MemoryEngine;
 
-use self::engine::Model;
-
-struct ModelFixture(Model);
+struct MemoryFixture(MemoryEngine);
 
 #[async_trait]
-impl Fixture for ModelFixture {
+impl Fixture for MemoryFixture {
     fn engine(&self) -> Arc<dyn Engine> {
         Arc::new(self.0.clone())
     }
@@ -32,16 +22,16 @@ impl Fixture for ModelFixture {
     }
 
     async fn advance(&self, by: Duration) {
-        self.0.store().now_ms += by.as_millis() as u64;
+        self.0.advance(by);
     }
 
     fn now_ms(&self) -> u64 {
-        self.0.store().now_ms
+        self.0.now_ms()
     }
 }
 
-async fn fixture() -> ModelFixture {
-    ModelFixture(Model::new(1_750_000_000_000))
+async fn fixture() -> MemoryFixture {
+    MemoryFixture(MemoryEngine::new(1_750_000_000_000))
 }
 
 mq_conformance::suite!(fixture);

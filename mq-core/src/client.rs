@@ -108,12 +108,7 @@ impl Client {
         }
         let replies = self.engine.enqueue(jobs, self.deadline).await?;
         let durability = self.engine.durability();
-        let receipts = replies.into_iter().map(|reply| Enqueued {
-            id: reply.id,
-            duplicate: reply.duplicate,
-            durability,
-        });
-        Ok(receipts.collect())
+        Ok(replies.into_iter().map(|reply| Enqueued::new(reply, durability)).collect())
     }
 
     /// Sends any number of jobs, batch after batch.

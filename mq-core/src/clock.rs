@@ -15,6 +15,8 @@ pub struct ServerClock {
     origin_ms: AtomicI64,
     /// Whether `origin_ms` comes from a server and not from the local clock.
     heard: AtomicBool,
+    /// Whether it stands still between replies.
+    held: AtomicBool,
 }
 
 /// A difference beyond this is no delay of a reply, but a clock that was set.
@@ -23,8 +25,26 @@ const STEP_MS: i64 = 10_000;
 impl ServerClock {
     /// A clock that has not heard from a server yet.
     pub fn new() -> Self {
-        let heard = AtomicBool::new(false);
-        Self { started: now(), origin_ms: AtomicI64::new(wall_ms() as i64), heard }
+        Self {
+            started: now(),
+            origin_ms: AtomicI64::new(wall_ms() as i64),
+            heard: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes it stand still between replies: for a store whose time moves by hand, where a job that
+    /// is to be retried in 2 s must be due in 2 s, and not in the ms more that the handler took.
+    pub fn hold(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        if self.held.load(Ordering::Relaxed) {
+            0
+        } else {
+            self.started.elapsed().as_millis() as i64
+        }
     }
 
     /// Takes over what a reply said the time was.
@@ -34,7 +54,7 @@ impl ServerClock {
     /// eighth of the difference, a later one at once, and one that is far off (the server's clock
     /// was set) at once as well.
     pub fn learn(&self, server_ms: u64) {
-        let said = server_ms as i64 - self.started.elapsed().as_millis() as i64;
+        let said = server_ms as i64 - self.elapsed_ms();
         let known = self.origin_ms.load(Ordering::Relaxed);
         let late_by = known - said;
         let origin = if self.heard.swap(true, Ordering::Relaxed) && (0..STEP_MS).contains(&late_by)
@@ -48,8 +68,7 @@ impl ServerClock {
 
     /// The server's time now, in ms since 1970.
     pub fn now_ms(&self) -> u64 {
-        let elapsed = self.started.elapsed().as_millis() as i64;
-        u64::try_from(self.origin_ms.load(Ordering::Relaxed) + elapsed).unwrap_or(0)
+        u64::try_from(self.origin_ms.load(Ordering::Relaxed) + self.elapsed_ms()).unwrap_or(0)
     }
 }
 
@@ -92,5 +111,15 @@ mod tests {
         assert!((3_000..4_000).contains(&off(&clock, 1_000_000)));
         clock.learn(900_000);
         assert!((0..100).contains(&off(&clock, 900_000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_held_says_what_the_store_said() {
+        let clock = ServerClock { started: now() - Duration::from_secs(9), ..ServerClock::new() };
+        clock.hold();
+        for server_ms in [1_000_000, 1_000_001, 1_060_000] {
+            clock.learn(server_ms);
+            assert_eq!(clock.now_ms(), server_ms);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The awaitable builders behind `mq.enqueue(…)`.
 
+mod transaction;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -9,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone};
 
 use crate::client::Client;
-use crate::engine::{Durability, EngineError, EngineErrorKind, NewJob, Schedule};
+use crate::engine::{Durability, EngineError, EngineErrorKind, EnqueueReply, NewJob, Schedule};
 use crate::id::JobId;
 use crate::job::Job;
 use crate::name::{self, NameError, QueueName};
@@ -31,6 +33,12 @@ pub struct Enqueued {
     pub duplicate: bool,
     /// What the job survives from now on.
     pub durability: Durability,
+}
+
+impl Enqueued {
+    pub(crate) fn new(reply: EnqueueReply, durability: Durability) -> Self {
+        Self { id: reply.id, duplicate: reply.duplicate, durability }
+    }
 }
 
 /// A job was not stored, or perhaps not.
@@ -283,12 +291,14 @@ impl<J> IntoFuture for Enqueue<J> {
         drop(job);
         Box::pin(async move {
             let receipts = client.send(vec![prepared?]).await?;
-            receipts.into_iter().next().ok_or_else(|| {
-                let text = "the engine answered with no receipt; please report this";
-                EnqueueError::Engine(EngineError::new(EngineErrorKind::Invalid, text))
-            })
+            receipts.into_iter().next().ok_or_else(|| no_receipt().into())
         })
     }
+}
+
+fn no_receipt() -> EngineError {
+    let text = "the engine answered with no receipt; please report this";
+    EngineError::new(EngineErrorKind::Invalid, text)
 }
 
 /// Many jobs on their way into the store; see [`Client::enqueue_all`]. The options hold for each.
@@ -316,6 +326,17 @@ impl<'a, J: Job, I: Iterator<Item = J>> EnqueueAll<'a, J, I> {
         self.key_by = Some(Box::new(key));
         self
     }
+
+    fn prepared(self) -> impl Iterator<Item = Result<NewJob, EnqueueError>> + use<'a, J, I> {
+        let Self { client, jobs, mut options, key_by } = self;
+        let payload_max = client.payload_limit();
+        jobs.map(move |job| {
+            if let Some(key_by) = &key_by {
+                options.idempotency_key = Some(key_by(&job));
+            }
+            options.prepare(&job, payload_max)
+        })
+    }
 }
 
 impl<J, I> fmt::Debug for EnqueueAll<'_, J, I> {
@@ -333,17 +354,8 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, jobs, mut options, key_by } = self;
-        Box::pin(async move {
-            let payload_max = client.payload_limit();
-            let jobs = jobs.map(move |job| {
-                if let Some(key_by) = &key_by {
-                    options.idempotency_key = Some(key_by(&job));
-                }
-                options.prepare(&job, payload_max)
-            });
-            client.send_all(jobs).await
-        })
+        let client = self.client.clone();
+        Box::pin(async move { client.send_all(self.prepared()).await })
     }
 }
 
@@ -437,6 +449,20 @@ impl EnqueueSet {
     pub(crate) fn new(client: Client, set: JobSet) -> Self {
         Self { client, set }
     }
+
+    fn prepared(self) -> Result<Vec<NewJob>, EnqueueError> {
+        let max = self.client.payload_limit();
+        let mut jobs = Vec::with_capacity(self.set.jobs.len());
+        for (kind, job) in self.set.jobs {
+            let job = job?;
+            let size = Record::decode(&job.record).map_or(0, |record| record.payload.len());
+            if size > max {
+                return Err(EnqueueError::TooLarge { kind, size, max });
+            }
+            jobs.push(job);
+        }
+        Ok(jobs)
+    }
 }
 
 impl IntoFuture for EnqueueSet {
@@ -444,19 +470,10 @@ impl IntoFuture for EnqueueSet {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, set } = self;
+        let client = self.client.clone();
         Box::pin(async move {
-            let max = client.payload_limit();
-            let mut jobs = Vec::with_capacity(set.jobs.len());
-            for (kind, job) in set.jobs {
-                let job = job?;
-                let size = Record::decode(&job.record).map_or(0, |record| record.payload.len());
-                if size > max {
-                    return Err(EnqueueError::TooLarge { kind, size, max });
-                }
-                jobs.push(Ok(job));
-            }
-            client.send_all(jobs.into_iter()).await
+            let jobs = self.prepared()?;
+            client.send_all(jobs.into_iter().map(Ok)).await
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::text22;
 
 /// A job's identity, minted by mq and never used twice.
 ///
-/// A UUIDv7, so ids sort by creation; written as 22 characters of sortable base64 (`-0-9A-Z_a-z`).
+/// A UUIDv7, so ids sort by creation; written as 22 characters of sortable base64 (`0-9A-Z_a-z~`).
 ///
 /// ```
 /// use mq_core::JobId;
@@ -32,7 +32,7 @@ pub struct WorkerId(u128);
 
 /// The text is not a [`JobId`] or [`WorkerId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an id: expected 22 characters of `-0-9A-Z_a-z`, as mq prints them")]
+#[error("`{0}` is not an id: expected 22 characters of `0-9A-Z_a-z~`, as mq prints them")]
 pub struct ParseIdError(String);
 
 impl JobId {
@@ -148,6 +148,11 @@ mod tests {
     fn ids_of_one_process_ascend_as_texts() {
         let texts: Vec<_> = (0..1000).map(|_| JobId::new().to_text()).collect();
         assert!(texts.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn no_tool_takes_a_jobs_id_for_an_option() {
+        assert!(JobId::new().to_string().starts_with('0'));
     }
 
     #[test]

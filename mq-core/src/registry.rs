@@ -130,7 +130,7 @@ impl fmt::Debug for Entry {
 }
 
 /// A value, so that tests and several workers in one process can have different ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Registry {
     /// By kind and by former kinds.
     by_name: HashMap<&'static str, Arc<Entry>>,

@@ -175,6 +175,10 @@ impl Engine for RedisEngine {
         ops::transfer::transfer(self, from, to, ids).await
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError> {
+        ops::import::import(self, &jobs).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), EngineError> {
         ops::pause::pause(self, queue).await
     }
@@ -185,6 +189,14 @@ impl Engine for RedisEngine {
 
     async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport, EngineError> {
         ops::audit::audit(self, queue, repair).await
+    }
+
+    async fn identity(&self) -> Result<String, EngineError> {
+        ops::identity::identity(self).await
+    }
+
+    fn database(&self) -> Option<String> {
+        None
     }
 
     fn durability(&self) -> Durability {

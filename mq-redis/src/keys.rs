@@ -39,6 +39,11 @@ impl Keys {
         format!("{}:queues", self.prefix)
     }
 
+    /// STRING: the name that tells this store from all others.
+    pub(crate) fn store(&self) -> String {
+        format!("{}:store", self.prefix)
+    }
+
     /// The keys of one queue.
     pub(crate) fn queue(&self, queue: &QueueName) -> QueueKeys {
         let name = queue.as_str();
@@ -148,11 +153,11 @@ impl QueueKeys {
     }
 }
 
-/// Writes everything but letters, digits and `_ . -` as `%XX`: one name, one text, and no text has
-/// a brace or a colon.
+/// Writes everything but letters, digits and `_ . - ~` as `%XX`: one name, one text, and no text
+/// has a brace or a colon.
 fn encode(text: &[u8], out: &mut String) {
     for &byte in text {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-') {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~') {
             out.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.
@@ -199,7 +204,7 @@ mod tests {
             ["mq:{mail-eu.1}:ready:high", "mq:{mail-eu.1}:ready", "mq:{mail-eu.1}:ready:low",]
         );
         assert_eq!(keys.keys_expiry(), "mq:{mail-eu.1}:keys:expiry");
-        assert_eq!(keys.claims("0--W"), "mq:{mail-eu.1}:claims:0--W");
+        assert_eq!(keys.claims("~0_W"), "mq:{mail-eu.1}:claims:~0_W");
     }
 
     proptest! {
@@ -225,7 +230,7 @@ mod tests {
             if one != other {
                 let others = all(&keys.queue(&other));
                 prop_assert!(others.iter().all(|key| !distinct.contains(key)));
-                prop_assert!(!others.contains(&keys.queues()));
+                prop_assert!(!others.contains(&keys.queues()) && !others.contains(&keys.store()));
             }
         }
     }

@@ -78,6 +78,7 @@ scripts! {
         ["now_ms", "typed", "erase", "expire_key"];
 
     ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms"];
+    IMPORT = "import", "", ["now_ms", "typed", "key_holder", "level_of", "make_ready"];
 
     LOCATE = "locate", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "holders", "standing"];

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished, NewJob,
-    PruneLimits, QueueClaim, ReapRequest, Schedule,
+    PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
 };
 use mq_core::lifecycle::Transition;
-use mq_core::{Claim, JobId, Priority, QueueName, Record, WorkerId};
+use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
 use mq_redis::RedisEngine;
 use mq_testkit::{shared_url, unique_prefix};
 
@@ -148,9 +148,23 @@ impl Scene {
                 limits.dead_count = 0;
                 self.engine.prune(&self.queue, limits).await.map(drop)
             }
+            "import" => self.engine.import(self.foreign()).await.map(drop),
             "leave" => self.engine.leave(&self.queue, self.worker).await,
             _ => unreachable!("{operation}"),
         }
+    }
+
+    /// Jobs of another store for every place.
+    fn foreign(&self) -> Vec<Stored> {
+        let states = State::ALL.into_iter().filter(|state| *state != State::Running);
+        let stored = |(number, state)| {
+            let NewJob { queue, id, record, .. } = job(&self.queue, number, Schedule::Now);
+            let (at_ms, history) = (Some(START_MS + 60_000), Some(b"a past".to_vec()));
+            let cancel_requested = number == 0;
+            let worker = None;
+            Stored { id, queue, state, record, history, at_ms, worker, cancel_requested }
+        };
+        (0..).zip(states.cycle()).take(20).map(stored).collect()
     }
 
     fn ask(&mut self, command: &[&str]) -> redis::RedisResult<redis::Value> {
@@ -275,6 +289,11 @@ async fn promote_moves_all_or_nothing() {
 async fn prune_removes_all_or_nothing() {
     // One done, one cancelled, one dead.
     each_key_under("prune", 3).await;
+}
+
+#[tokio::test]
+async fn import_stores_all_or_nothing() {
+    each_key_under("import", 0).await;
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, Beat, BeatReply, ClaimRequest, Engine, EngineErrorKind, Finish, Finished, NewJob,
-    PruneLimits, QueueClaim, QueueReply, ReapRequest, Schedule,
+    PruneLimits, QueueClaim, QueueReply, ReapRequest, Schedule, Stored,
 };
 use mq_core::lifecycle::Transition;
-use mq_core::{Claim, JobId, Priority, QueueName, Record, WorkerId};
+use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
 use mq_redis::RedisEngine;
 use mq_testkit::{RedisServer, shared_url, unique_prefix};
 
@@ -122,6 +122,12 @@ async fn at_the_memory_limit_only_enqueueing_stops() {
     let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).exec(&mut redis).unwrap();
     let refused = engine.enqueue(vec![job()], LEASE).await.unwrap_err();
+    assert_eq!(refused.kind(), EngineErrorKind::Full);
+    let NewJob { id, queue: to, record, .. } = job();
+    let (state, at_ms, history, worker) = (State::Ready, None, None, None);
+    let foreign =
+        Stored { id, queue: to, state, record, history, at_ms, worker, cancel_requested: false };
+    let refused = engine.import(vec![foreign]).await.unwrap_err();
     assert_eq!(refused.kind(), EngineErrorKind::Full);
 
     let [worker, reaper] = [join(&engine, LEASE * 2).await, join(&engine, LEASE * 2).await];

@@ -130,6 +130,15 @@ async fn operate(
     ended.map(|(id, _)| *id).collect()
 }
 
+#[tokio::test]
+async fn a_prefix_is_a_store_of_its_own() {
+    let url = format!("{}?prefix={}", shared_url(), unique_prefix());
+    let open = async || RedisEngine::connect(&url).await.unwrap().identity().await.unwrap();
+    let name = open().await;
+    assert_eq!(open().await, name);
+    assert_ne!(engine().await.identity().await.unwrap(), name);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verbs_transfers_and_audits_beside_live_traffic_lose_and_double_nothing() {
     let engine = engine().await;

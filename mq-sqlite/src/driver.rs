@@ -15,6 +15,9 @@ mq_core::inventory::submit! {
 fn connect(url: String) -> Connecting {
     Box::pin(async move {
         let engine = SqliteEngine::connect(&url).await?;
+        for warning in engine.warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(Arc::new(engine) as Arc<dyn Engine>)
     })
 }

@@ -14,12 +14,16 @@ use mq_core::{JobId, QueueName, WorkerId};
 
 use crate::error::{Result, check_len};
 use crate::hub::Hub;
+use crate::open::{self, Opened};
+use crate::readers::Readers;
+use crate::session::Session;
 use crate::syncer::Syncer;
 use crate::time::Time;
 use crate::tx::Tx;
 use crate::url::Settings;
-use crate::writer::{Mode, Writer};
-use crate::{open, ops};
+use crate::work::Mode;
+use crate::writer::Writer;
+use crate::{ops, version};
 
 /// The engine on an SQLite file, or in memory.
 ///
@@ -28,10 +32,14 @@ use crate::{open, ops};
 #[derive(Debug, Clone)]
 pub struct SqliteEngine {
     writer: Writer,
+    /// None in memory, where another connection would have another store.
+    readers: Option<Readers>,
     hub: Arc<Hub>,
     #[cfg_attr(not(feature = "testclock"), expect(dead_code, reason = "only tests set it"))]
     time: Time,
     durability: Durability,
+    /// What tells this store from all others.
+    store: String,
 }
 
 impl SqliteEngine {
@@ -43,13 +51,32 @@ impl SqliteEngine {
         let settings = Settings::parse(url)?;
         let durability = settings.durability();
         let opening = tokio::task::spawn_blocking(move || open::open(&settings));
-        let conn = opening.await.map_err(|error| broken("opening the file failed", error))??;
-        let (time, hub) = (Time::default(), Arc::new(Hub::default()));
-        let syncer = (durability == Durability::Disk1s).then(|| Syncer::start(&conn)).transpose();
-        let syncer = syncer.map_err(|error| broken("no thread can be started", error))?;
-        let writer = Writer::start(conn, time.clone(), Arc::clone(&hub), syncer);
-        let writer = writer.map_err(|error| broken("no thread can be started", error))?;
-        Ok(Self { writer, hub, time, durability })
+        let opened = opening.await.map_err(|error| broken("opening the file failed", error))??;
+        let started = Self::start(opened, durability);
+        started.map_err(|error| broken("no thread can be started", error))
+    }
+
+    fn start(opened: Opened, durability: Durability) -> std::io::Result<Self> {
+        let (time, hub) = (Time::new(), Arc::new(Hub::default()));
+        let Opened { writer, readers, watch, space, store } = opened;
+        let session = |conn| Session::new(conn, time.clone(), watch.clone());
+        let readers: Vec<_> = readers.into_iter().map(session).collect();
+        let syncer = watch.as_ref().filter(|_| durability == Durability::Disk1s);
+        let syncer = syncer.map(|watch| Syncer::start(watch.wal().to_owned())).transpose()?;
+        let writer = Writer::start(session(writer), space, syncer, Arc::clone(&hub))?;
+        let readers = (!readers.is_empty()).then(|| Readers::start(readers)).transpose()?;
+        Ok(Self { writer, readers, hub, time, durability, store })
+    }
+
+    async fn read<T, F>(&self, question: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => readers.run(question).await,
+            None => self.writer.run(Mode::Read, question).await,
+        }
     }
 
     /// For tests: from now on the store's time is this, in ms since 1970, for this handle and
@@ -57,6 +84,13 @@ impl SqliteEngine {
     #[cfg(feature = "testclock")]
     pub fn set_test_clock(&self, now_ms: u64) {
         self.time.set(now_ms);
+    }
+
+    /// For tests: sets the machine's wall clock forward or back, as this handle and those detached
+    /// from it see it.
+    #[cfg(feature = "testclock")]
+    pub fn shift_test_wall(&self, by_ms: i64) {
+        self.time.shift_wall(by_ms);
     }
 }
 
@@ -70,7 +104,8 @@ fn broken(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> 
 impl Engine for SqliteEngine {
     async fn enqueue(&self, jobs: Vec<NewJob>, deadline: Duration) -> Result<Vec<EnqueueReply>> {
         check_len(jobs.len())?;
-        self.writer.run_within(deadline, move |tx| ops::enqueue::enqueue(tx, &jobs)).await
+        let enqueue = move |tx: &mut Tx<'_>| ops::enqueue::enqueue(tx, &jobs);
+        self.writer.run_within(deadline, Mode::Grow, enqueue).await
     }
 
     async fn join(
@@ -123,27 +158,27 @@ impl Engine for SqliteEngine {
     }
 
     async fn queues(&self) -> Result<Vec<QueueName>> {
-        self.writer.run(Mode::Read, |tx| ops::queues::queues(tx)).await
+        self.read(|tx| ops::queues::queues(tx)).await
     }
 
     async fn stats(&self, queue: &QueueName) -> Result<QueueStats> {
         let queue = queue.clone();
-        self.writer.run(Mode::Read, move |tx| ops::stats::stats(tx, &queue)).await
+        self.read(move |tx| ops::stats::stats(tx, &queue)).await
     }
 
     async fn workers(&self, queue: &QueueName) -> Result<Vec<WorkerStats>> {
         let queue = queue.clone();
-        self.writer.run(Mode::Read, move |tx| ops::workers::workers(tx, &queue)).await
+        self.read(move |tx| ops::workers::workers(tx, &queue)).await
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page> {
-        self.writer.run(Mode::Read, move |tx| ops::list::list(tx, &request)).await
+        self.read(move |tx| ops::list::list(tx, &request)).await
     }
 
     async fn get(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Option<Stored>>> {
         check_len(ids.len())?;
         let (queue, ids) = (queue.clone(), ids.to_vec());
-        self.writer.run(Mode::Read, move |tx| ops::get::get(tx, &queue, &ids)).await
+        self.read(move |tx| ops::get::get(tx, &queue, &ids)).await
     }
 
     async fn retry(
@@ -182,6 +217,11 @@ impl Engine for SqliteEngine {
         self.writer.run(Mode::Write, transfer).await
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>> {
+        check_len(jobs.len())?;
+        self.writer.run(Mode::Grow, move |tx| ops::import::import(tx, &jobs)).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<()> {
         let queue = queue.clone();
         self.writer.run(Mode::Write, move |tx| ops::pause::pause(tx, &queue)).await
@@ -194,8 +234,16 @@ impl Engine for SqliteEngine {
 
     async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport> {
         let queue = queue.clone();
-        let mode = if repair { Mode::Write } else { Mode::Read };
-        self.writer.run(mode, move |tx| ops::audit::audit(tx, &queue, repair)).await
+        let audit = move |tx: &mut Tx<'_>| ops::audit::audit(tx, &queue, repair);
+        if repair { self.writer.run(Mode::Write, audit).await } else { self.read(audit).await }
+    }
+
+    async fn identity(&self) -> Result<String> {
+        self.read(|tx| tx.store()).await
+    }
+
+    fn database(&self) -> Option<String> {
+        Some(self.store.clone())
     }
 
     fn durability(&self) -> Durability {
@@ -203,16 +251,19 @@ impl Engine for SqliteEngine {
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        if self.durability == Durability::Memory {
+            return Vec::new();
+        }
+        version::warning(rusqlite::version_number(), rusqlite::version()).into_iter().collect()
     }
 
-    /// The writer's thread is no task of any runtime, so a handle may go on while the runtime of
+    /// The threads are no tasks of any runtime, so a handle may go on while the runtime of
     /// another is blocked; a second connection would only contend for the file.
     fn detached(&self) -> Arc<dyn Engine> {
         Arc::new(self.clone())
     }
 
     async fn ping(&self) -> Result<u64> {
-        self.writer.run(Mode::Read, |tx| Ok(tx.now())).await
+        self.read(|tx| Ok(tx.now())).await
     }
 }

@@ -1,22 +1,27 @@
 //! From SQLite's errors to those of the contract.
 
 use mq_core::engine::{EngineError, EngineErrorKind};
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 /// What an operation inside the transaction returns.
 pub(crate) type Result<T> = std::result::Result<T, EngineError>;
 
 /// Says what SQLite's error means for the caller of an operation.
 pub(crate) fn of(error: Error) -> EngineError {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     let (kind, text) = match error.sqlite_error_code() {
+        // Never in a transaction of ours, each of which begins by writing.
+        Some(_) if extended == Some(ffi::SQLITE_BUSY_SNAPSHOT) => (
+            EngineErrorKind::Unavailable,
+            "the transaction began by reading, and somebody has written since: begin it as \
+             `IMMEDIATE`, and run it again",
+        ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
             EngineErrorKind::Unavailable,
             "another process kept the database locked for too long: look for a transaction that \
              was left open",
         ),
-        Some(ErrorCode::DiskFull) => {
-            (EngineErrorKind::Full, "the disk of the database is full: make room")
-        }
+        Some(ErrorCode::DiskFull) => (EngineErrorKind::Full, FULL),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => (
             EngineErrorKind::Denied,
             "the database may not be written: check the owner and the rights of the file and its \
@@ -36,6 +41,13 @@ pub(crate) fn of(error: Error) -> EngineError {
         ),
     };
     EngineError::new(kind, text).with_source(error)
+}
+
+const FULL: &str = "the disk of the database is full: make room; jobs that are stored go on";
+
+/// The error of those who bring new jobs to a full disk.
+pub(crate) fn full() -> EngineError {
+    EngineError::new(EngineErrorKind::Full, FULL)
 }
 
 /// The refusal of a request that is larger than the contract allows.

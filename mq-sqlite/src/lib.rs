@@ -3,10 +3,13 @@
 //! What an operation means is said in [`mq_core::engine`]; here is how. Every operation has a file
 //! of its name in `ops`; statements that are longer than a line are in `sql`.
 //!
-//! * The way to the file: `url`, `driver`, `open`.
-//! * One thread writes, and commits what is queued at once: `writer`. What an operation sees of the
-//!   transaction: `tx`, `jobs`.
-//! * Idle workers: `hub`. The disk, for those who do not wait for it: `syncer`.
+//! * The way to the file: `url`, `driver`, `open`, `tables`, `version`.
+//! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
+//!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
+//!   it: `tx`, `jobs`.
+//! * Transactions of the application's own: `transaction`.
+//! * What can go wrong with a file: `watch`, `space`, `syncer`; with a clock: `time`.
+//! * Idle workers: `hub`.
 
 mod driver;
 mod engine;
@@ -15,13 +18,22 @@ mod hub;
 mod jobs;
 mod open;
 mod ops;
+mod readers;
+mod session;
+mod space;
 mod syncer;
+mod tables;
 mod time;
+mod transaction;
 mod tx;
 mod url;
+mod version;
+mod watch;
+mod work;
 mod writer;
 
 pub use engine::SqliteEngine;
+pub use transaction::Rusqlite;
 
 /// The text of a statement in `sql`.
 macro_rules! sql {

@@ -1,50 +1,44 @@
-//! Opens the file, refuses what is not ours, and sets the tables up.
+//! Opens the file: refuses what would not hold jobs, and makes connections ready for use.
 
 use std::path::Path;
 use std::time::Duration;
 
 use mq_core::connect::ConnectError;
-use mq_core::failpoint::point;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 
 use crate::error;
-use crate::sql;
+use crate::space::Space;
+use crate::tables;
+use crate::tx::STORE;
 use crate::url::Settings;
+use crate::version;
+use crate::watch::Watch;
 
-/// The version of the tables in `sql/schema.sql`.
-const VERSION: i64 = 1;
 /// How long another process may hold the write lock.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// More than there are statements.
 const STATEMENTS_MAX: usize = 128;
+/// Connections for questions: one may be busy with an audit while the other answers the rest.
+const READERS: usize = 2;
+/// Files up to this length are looked through before they are used, which takes a tenth of a
+/// second then. For larger ones there is the audit.
+const CHECKED_MAX: u64 = 64 * 1024 * 1024;
+/// What is left of a log that was longer, once it is used again.
+const WAL_KEPT: i64 = 64 * 1024 * 1024;
 
-/// Opens the store that the settings name, ready for use.
-///
-/// # Errors
-/// See [`ConnectError`].
-pub(crate) fn open(settings: &Settings) -> Result<Connection, ConnectError> {
-    let shown = settings.path.as_deref().unwrap_or(Path::new(":memory:")).display().to_string();
-    let mut conn = match &settings.path {
-        None => Connection::open_in_memory().map_err(error::of)?,
-        Some(path) => {
-            create(path)?;
-            Connection::open(path).map_err(error::of)?
-        }
-    };
-    match prepare(&mut conn, settings, &shown) {
-        Err(Failure::Sqlite(error)) if error.sqlite_error_code() == Some(NOT_OURS) => {
-            let text = format!("{shown} is not an SQLite database: name another file");
-            Err(ConnectError::Unfit(text))
-        }
-        Err(Failure::Sqlite(error)) => Err(error::of(error).into()),
-        Err(Failure::Unfit(text)) => Err(ConnectError::Unfit(text)),
-        Ok(()) => Ok(conn),
-    }
+/// A store, ready for use.
+pub(crate) struct Opened {
+    pub(crate) writer: Connection,
+    pub(crate) readers: Vec<Connection>,
+    pub(crate) watch: Option<Watch>,
+    pub(crate) space: Option<Space>,
+    /// What tells this store from all others.
+    pub(crate) store: String,
 }
 
-const NOT_OURS: ErrorCode = ErrorCode::NotADatabase;
-
-enum Failure {
+/// Why a file is not used.
+#[derive(Debug)]
+pub(crate) enum Failure {
     Sqlite(rusqlite::Error),
     Unfit(String),
 }
@@ -52,6 +46,56 @@ enum Failure {
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
+    if let Some(text) = version::refusal(rusqlite::version_number(), rusqlite::version()) {
+        return Err(ConnectError::Unfit(text));
+    }
+    let Some(path) = &settings.path else {
+        let mut writer = Connection::open_in_memory().map_err(error::of)?;
+        tables::set_up(&mut writer, false, ":memory:").map_err(|f| refusal(f, ":memory:"))?;
+        tune(&writer, settings).map_err(error::of)?;
+        let store = name(&writer)?;
+        return Ok(Opened { writer, readers: Vec::new(), watch: None, space: None, store });
+    };
+    let shown = path.display().to_string();
+    create(path)?;
+    refuse_network(path, &shown)?;
+    let writer = open_file(path, settings, &shown).map_err(|failure| refusal(failure, &shown))?;
+    let reader = || -> Result<Connection, ConnectError> {
+        let reader = Connection::open(path).map_err(error::of)?;
+        tune(&reader, settings).map_err(error::of)?;
+        reader.pragma_update(None, "query_only", true).map_err(error::of)?;
+        Ok(reader)
+    };
+    let readers = (0..READERS).map(|_| reader()).collect::<Result<_, _>>()?;
+    // With links resolved, as SQLite does, which puts its files beside the real one.
+    let path = writer.path().map_or(path.as_path(), Path::new);
+    // After the first transaction, because only then is there a log.
+    let watch = Watch::new(path);
+    let space = Space::new(watch.clone(), path, settings.wal_max);
+    let (store, watch, space) = (name(&writer)?, Some(watch), Some(space));
+    Ok(Opened { writer, readers, watch, space, store })
+}
+
+fn name(conn: &Connection) -> Result<String, ConnectError> {
+    Ok(conn.query_row(STORE, (), |row| row.get(0)).map_err(error::of)?)
+}
+
+fn refusal(failure: Failure, shown: &str) -> ConnectError {
+    match failure {
+        Failure::Unfit(text) => ConnectError::Unfit(text),
+        Failure::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            let text = format!("{shown} is not an SQLite database: name another file");
+            ConnectError::Unfit(text)
+        }
+        Failure::Sqlite(error) => error::of(error).into(),
     }
 }
 
@@ -71,51 +115,99 @@ fn create(path: &Path) -> Result<(), ConnectError> {
     }
 }
 
-fn prepare(conn: &mut Connection, settings: &Settings, shown: &str) -> Result<(), Failure> {
+fn open_file(path: &Path, settings: &Settings, shown: &str) -> Result<Connection, Failure> {
+    let mut conn = Connection::open(path)?;
+    tune(&conn, settings)?;
+    // Before anything is changed in the file.
+    look_through(&conn, path)?;
+    tables::check(&conn, settings.is_shared, shown)?;
+    if !settings.is_shared {
+        // Means something to a new file only: pages can be given back when the disk is full.
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Failure::Unfit(format!(
+            "{shown} cannot be used with a write-ahead log: put it on a local disk"
+        )));
+    }
+    tables::set_up(&mut conn, settings.is_shared, shown)?;
+    Ok(conn)
+}
+
+fn tune(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // Before anything is changed in the file.
-    refuse_foreign(conn, shown)?;
-    if settings.path.is_some() {
-        let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
-            return Err(Failure::Unfit(format!(
-                "{shown} cannot be used with a write-ahead log: put it on a local disk"
-            )));
-        }
-    }
     conn.pragma_update(None, "synchronous", if settings.is_full { "FULL" } else { "NORMAL" })?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Again: another process may have been faster.
-    if refuse_foreign(&tx, shown)?.is_none() {
-        tx.execute_batch(sql!("schema"))?;
-        point("sqlite.schema");
-        tx.execute("INSERT INTO mq_meta VALUES (1, ?1, 0)", [VERSION])?;
+    conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))
+}
+
+/// Finds damage while nobody relies on the file yet.
+fn look_through(conn: &Connection, path: &Path) -> Result<(), Failure> {
+    if std::fs::metadata(path).is_ok_and(|data| data.len() > CHECKED_MAX) {
+        return Ok(());
     }
-    tx.commit()?;
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::Unfit(format!(
+        "{shown} is damaged ({found}): stop all programs that use it and restore a copy"
+    )))
+}
+
+/// Refuses file systems of other machines, where the shared memory of a write-ahead log is not
+/// shared and locks may be none: two machines would destroy the file.
+#[cfg(target_os = "linux")]
+fn refuse_network(path: &Path, shown: &str) -> Result<(), ConnectError> {
+    // What cannot be asked is no reason to refuse.
+    let Ok(found) = rustix::fs::statfs(path) else { return Ok(()) };
+    match network_name(found.f_type as u64) {
+        None => Ok(()),
+        Some(name) => Err(ConnectError::Unfit(format!(
+            "{shown} is on a network file system ({name}), where SQLite's write-ahead log does not \
+             work: put it on a local disk, or use Redis for several machines"
+        ))),
+    }
+}
+
+/// Elsewhere there is no portable way to ask.
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_: &Path, _: &str) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// The version of our tables, if they are there.
-fn refuse_foreign(conn: &Connection, shown: &str) -> Result<Option<i64>, Failure> {
-    let tables = "SELECT coalesce(max(name = 'mq_meta'), -1) FROM sqlite_schema";
-    let found: i64 = conn.query_row(tables, [], |row| row.get(0))?;
-    match found {
-        -1 => return Ok(None),
-        0 => {
-            return Err(Failure::Unfit(format!(
-                "{shown} is the database of another program: name another file"
-            )));
+/// The file systems of other machines by their numbers in Linux's `magic.h` and sources. FUSE and
+/// 9P are not among them: most of what they serve is on this machine.
+#[cfg(target_os = "linux")]
+fn network_name(magic: u64) -> Option<&'static str> {
+    Some(match magic & 0xffff_ffff {
+        0x6969 => "NFS",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x0bd0_0bd0 => "Lustre",
+        0x4750_4653 => "GPFS",
+        0x7375_7245 => "Coda",
+        _ => return None,
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_machines_file_systems_are_known_and_those_of_this_one_are_not() {
+        assert_eq!(network_name(0x6969), Some("NFS"));
+        // As a signed number has it that was made longer.
+        assert_eq!(network_name(0xffff_ffff_ff53_4d42), Some("SMB"));
+        // ext4, tmpfs, overlay, btrfs, xfs, zfs.
+        for local in [0xef53, 0x0102_1994, 0x794c_7630, 0x9123_683e, 0x5846_5342, 0x2fc1_2fc1] {
+            assert_eq!(network_name(local), None);
         }
-        _ => {}
-    }
-    let version = conn.query_row("SELECT version FROM mq_meta", [], |row| row.get(0)).optional()?;
-    match version {
-        Some(VERSION) => Ok(version),
-        Some(newer) if newer > VERSION => Err(Failure::Unfit(format!(
-            "{shown} was made by a newer mq: its tables have version {newer}, this one knows \
-             {VERSION}; upgrade mq in this program"
-        ))),
-        _ => Err(Failure::Unfit(format!("{shown} has tables of mq without a version: restore it"))),
+        refuse_network(&std::env::temp_dir(), "here").unwrap();
     }
 }

@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 /// Half of what [`Durability::Disk1s`](mq_core::engine::Durability) allows to be lost: the other
 /// half is for the disk.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -24,10 +22,8 @@ pub(crate) struct Syncer {
 }
 
 impl Syncer {
-    /// Starts the thread for the log of this connection.
-    pub(crate) fn start(conn: &Connection) -> io::Result<Self> {
-        // With links resolved, as SQLite does.
-        let log = PathBuf::from(format!("{}-wal", conn.path().unwrap_or_default()));
+    /// Starts the thread for this log.
+    pub(crate) fn start(log: PathBuf) -> io::Result<Self> {
         // One place: a commit that finds it taken is covered by the sync that is still to come.
         let (commits, receiver) = sync_channel(1);
         let work = move || run(&log, &receiver);

@@ -7,6 +7,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use crate::error::{self, Result};
 use crate::sql;
+use crate::tables;
+use crate::time::{Now, Time};
 
 /// A queue that exists.
 #[derive(Debug, Clone)]
@@ -34,11 +36,17 @@ pub(crate) struct Tally {
     pub(crate) interrupted: i64,
 }
 
+/// Where the name of the store is.
+pub(crate) const STORE: &str = "SELECT store FROM mq_meta";
+
 /// The transaction, for one operation after the other.
 pub(crate) struct Tx<'c> {
     conn: &'c Connection,
+    last: Now,
     /// The store's time, in ms since 1970.
     pub(crate) now_ms: i64,
+    /// The time by which leases end, in ms since 1970.
+    pub(crate) lease_ms: i64,
     queues: &'c mut HashMap<QueueName, i64>,
     tallies: BTreeMap<i64, (QueueName, Tally)>,
     wakes: Vec<Wake>,
@@ -47,10 +55,36 @@ pub(crate) struct Tx<'c> {
 impl<'c> Tx<'c> {
     pub(crate) fn new(
         conn: &'c Connection,
-        now_ms: i64,
+        time: &Time,
         queues: &'c mut HashMap<QueueName, i64>,
-    ) -> Self {
-        Self { conn, now_ms, queues, tallies: BTreeMap::new(), wakes: Vec::new() }
+    ) -> Result<Self> {
+        let meta = "SELECT last_ms, lease_ms, version FROM mq_meta";
+        let read = |row: &Row<'_>| {
+            Ok((Now { ms: row.get(0)?, lease_ms: row.get(1)? }, row.get::<_, i64>(2)?))
+        };
+        let found = conn.prepare_cached(meta).and_then(|mut meta| meta.query_row((), read));
+        let (last, version) = found.map_err(error::of)?;
+        if version != tables::VERSION {
+            return Err(tables::upgraded(version));
+        }
+        let Now { ms: now_ms, lease_ms } = time.now(last);
+        let (tallies, wakes) = (BTreeMap::new(), Vec::new());
+        Ok(Self { conn, last, now_ms, lease_ms, queues, tallies, wakes })
+    }
+
+    /// What tells this store from all others.
+    pub(crate) fn store(&self) -> Result<String> {
+        self.prepare(STORE)?.query_row((), |row| row.get(0)).map_err(error::of)
+    }
+
+    /// Writes down how late it is, so that the store's clocks never go back.
+    pub(crate) fn keep_time(&self) -> Result<()> {
+        let now = Now { ms: self.now_ms, lease_ms: self.lease_ms };
+        if now != self.last {
+            let now = (now.ms, now.lease_ms);
+            self.execute("UPDATE mq_meta SET last_ms = ?1, lease_ms = ?2", now)?;
+        }
+        Ok(())
     }
 
     /// The store's time for replies.

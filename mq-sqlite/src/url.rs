@@ -9,6 +9,9 @@ use mq_core::engine::Durability;
 /// The schemes of this engine.
 pub(crate) const SCHEMES: &[&str] = &["sqlite"];
 
+/// How long the write-ahead log may get before new jobs are refused, in bytes.
+const WAL_MAX: u64 = 1024 * 1024 * 1024;
+
 /// How a store is to be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -16,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) path: Option<PathBuf>,
     /// Whether each commit waits for the disk.
     pub(crate) is_full: bool,
+    /// Whether the file is an application's own database, with tables of its own.
+    pub(crate) is_shared: bool,
+    /// The longest write-ahead log with which new jobs are taken, in bytes.
+    pub(crate) wal_max: u64,
 }
 
 impl Settings {
@@ -29,16 +36,26 @@ impl Settings {
             let text = "the URL names no file: write, for example, `sqlite:jobs.db`";
             return Err(ConnectError::Url(text.to_owned()));
         }
-        let mut is_full = false;
-        for option in options.split('&').filter(|option| !option.is_empty()) {
-            is_full = match option {
-                "synchronous=full" => true,
-                "synchronous=normal" => false,
-                _ => return Err(unknown(option)),
-            };
-        }
         let path = (path != ":memory:").then(|| PathBuf::from(path));
-        Ok(Self { path, is_full })
+        let mut settings = Self { path, is_full: false, is_shared: false, wal_max: WAL_MAX };
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            settings.set(option)?;
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, option: &str) -> Result<(), ConnectError> {
+        match option.split_once('=') {
+            Some(("synchronous", "full")) => self.is_full = true,
+            Some(("synchronous", "normal")) => self.is_full = false,
+            Some(("database", "application")) => self.is_shared = true,
+            Some(("wal_max_mb", megabytes)) => {
+                let bytes = megabytes.parse().ok().and_then(|mb: u64| mb.checked_mul(1024 * 1024));
+                self.wal_max = bytes.filter(|bytes| *bytes > 0).ok_or_else(|| unknown(option))?;
+            }
+            _ => return Err(unknown(option)),
+        }
+        Ok(())
     }
 
     /// What an acknowledged job survives.
@@ -54,7 +71,8 @@ impl Settings {
 fn unknown(option: &str) -> ConnectError {
     let option: String = option.chars().take(64).collect();
     ConnectError::Url(format!(
-        "the URL has an unknown option `{}`: write `synchronous=full` or `synchronous=normal`",
+        "the URL has an unknown option `{}`: there are `synchronous=full`, `synchronous=normal`, \
+         `database=application` and `wal_max_mb=1024`",
         option.escape_debug()
     ))
 }
@@ -63,23 +81,38 @@ fn unknown(option: &str) -> ConnectError {
 mod tests {
     use super::*;
 
+    fn parse(url: &str) -> Settings {
+        Settings::parse(url).unwrap()
+    }
+
     #[test]
     fn urls_say_where_and_how_safe() {
-        let parse = |url| Settings::parse(url).unwrap();
-        let file = |path: &str, is_full| Settings { path: Some(path.into()), is_full };
+        let file = |path: &str, is_full| {
+            let path = Some(path.into());
+            Settings { path, is_full, is_shared: false, wal_max: WAL_MAX }
+        };
         assert_eq!(parse("sqlite:jobs.db"), file("jobs.db", false));
         assert_eq!(parse("sqlite://jobs.db"), file("jobs.db", false));
         assert_eq!(parse("sqlite:///a/b.db?synchronous=full"), file("/a/b.db", true));
         assert_eq!(parse("sqlite:/a/b.db?synchronous=normal"), file("/a/b.db", false));
-        assert_eq!(parse("sqlite::memory:"), Settings { path: None, is_full: false });
-        for bad in ["sqlite:", "sqlite://", "sqlite:a?b=c", "sqlite:a?synchronous=off"] {
-            assert!(matches!(Settings::parse(bad), Err(ConnectError::Url(_))), "{bad}");
+        assert_eq!(parse("sqlite::memory:"), Settings { path: None, ..file("", false) });
+    }
+
+    #[test]
+    fn other_options_are_read_and_what_is_none_is_refused() {
+        let settings = parse("sqlite:a?database=application&synchronous=full&wal_max_mb=2");
+        assert!(settings.is_shared && settings.is_full);
+        assert_eq!(settings.wal_max, 2 * 1024 * 1024);
+        let bad = ["a?b=c", "a?synchronous=off", "a?database=mine", "a?wal_max_mb=0", "a?x"];
+        for bad in ["", "//"].into_iter().chain(bad) {
+            let url = format!("sqlite:{bad}");
+            assert!(matches!(Settings::parse(&url), Err(ConnectError::Url(_))), "{url}");
         }
     }
 
     #[test]
     fn safety_is_what_was_asked_for() {
-        let durability = |url| Settings::parse(url).unwrap().durability();
+        let durability = |url| parse(url).durability();
         assert_eq!(durability("sqlite::memory:"), Durability::Memory);
         assert_eq!(durability("sqlite:a"), Durability::Disk1s);
         assert_eq!(durability("sqlite:a?synchronous=full"), Durability::Disk);

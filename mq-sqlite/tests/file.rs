@@ -1,61 +1,16 @@
 //! The file: whose it is, who may read it, what is in it after its process has ended, and several
 //! handles on it at once.
 
-use std::path::Path;
+mod kit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use mq_core::connect::ConnectError;
-use mq_core::engine::{
-    Durability, Engine, EngineErrorKind, NewJob, PruneLimits, Schedule, WaitReply,
-};
-use mq_core::{Client, JobId, Priority, QueueName, Record, WorkerId, clock};
-use mq_sqlite::SqliteEngine;
-use rusqlite::Connection;
+use kit::{connect, directory, job, outside, path, queue, unfit, url};
+use mq_core::engine::{Durability, Engine, EngineErrorKind, NewJob, PruneLimits, WaitReply};
+use mq_core::{Client, JobId, WorkerId, clock};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn url(directory: &tempfile::TempDir) -> String {
-    format!("sqlite:{}", path(directory).display())
-}
-
-fn path(directory: &tempfile::TempDir) -> std::path::PathBuf {
-    directory.path().join("jobs.db")
-}
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-async fn connect(url: &str) -> SqliteEngine {
-    SqliteEngine::connect(url).await.expect("connect")
-}
-
-async fn unfit(url: &str) -> String {
-    match SqliteEngine::connect(url).await {
-        Err(ConnectError::Unfit(text)) => text,
-        other => panic!("expected to be refused, got {other:?}"),
-    }
-}
-
-fn queue() -> QueueName {
-    QueueName::new("q").expect("a name")
-}
-
-fn job() -> NewJob {
-    NewJob {
-        queue: queue(),
-        id: JobId::new(),
-        record: Record::new("kind", b"payload".as_slice()).encode(),
-        schedule: Schedule::Now,
-        priority: Priority::Normal,
-        idempotency_key: None,
-    }
-}
-
-fn outside(path: &Path, sql: &str) {
-    Connection::open(path).expect("open").execute_batch(sql).expect("the statements");
-}
 
 #[tokio::test]
 async fn the_database_of_another_program_is_refused_and_left_alone() {
@@ -110,6 +65,21 @@ async fn only_the_owner_may_read_the_files() {
     assert!(seen >= 2, "the database and its log");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_leads_to_the_file_and_nothing_lies_beside_the_link() {
+    let (directory, elsewhere) = (directory(), tempfile::tempdir().expect("a directory"));
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(path(&directory), &link).expect("a link");
+    drop(connect(&url(&directory)).await);
+    let engine = connect(&format!("sqlite:{}", link.display())).await;
+    engine.enqueue(vec![job()], PATIENCE).await.expect("enqueue");
+    let beside: Vec<_> = std::fs::read_dir(elsewhere.path()).expect("the directory").collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    std::fs::rename(path(&directory), directory.path().join("moved.db")).expect("rename");
+    engine.enqueue(vec![job()], PATIENCE).await.expect_err("the file behind it is gone");
+}
+
 #[tokio::test]
 async fn jobs_are_there_when_the_file_is_opened_again() {
     let directory = directory();
@@ -122,6 +92,16 @@ async fn jobs_are_there_when_the_file_is_opened_again() {
     assert_eq!(found[0].as_ref().expect("the job").record, job.record);
     let reply = engine.wait(&[queue()], PATIENCE).await.expect("wait");
     assert_eq!(reply, WaitReply::Woken(queue()), "work that was there before the process");
+}
+
+#[tokio::test]
+async fn a_file_has_a_name_of_its_own_which_it_keeps() {
+    let (one, other) = (directory(), directory());
+    let name = async |url: &str| connect(url).await.identity().await.expect("identity");
+    let first = name(&url(&one)).await;
+    assert_eq!(name(&url(&one)).await, first);
+    assert_ne!(name(&url(&other)).await, first);
+    assert_ne!(name("sqlite::memory:").await, name("sqlite::memory:").await);
 }
 
 #[tokio::test]

@@ -357,6 +357,11 @@ const WARN_INTERVAL: Duration = Duration::from_secs(60);
 const KINDS_MAX: usize = 256;
 
 impl UnknownKinds {
+    /// Those that were warned about.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     fn warn(&self, attempt: &Attempt) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now();

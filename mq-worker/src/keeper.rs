@@ -5,7 +5,6 @@
 //! duties run side by side, so that none waits for another's request: beats, the supervision of
 //! running jobs, and housekeeping.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -177,11 +176,7 @@ impl Duties {
             match reply {
                 BeatReply::Extended { cancels, now_ms } => {
                     self.shared.clock.learn(now_ms);
-                    if !cancels.is_empty() {
-                        let ids: HashSet<_> = cancels.into_iter().collect();
-                        let grace = self.shared.config.timeout_grace;
-                        self.shared.running.cancel(place, &ids, grace);
-                    }
+                    self.shared.cancel(place, cancels);
                 }
                 BeatReply::Lost => {
                     self.shared.lose(place, beat.worker);

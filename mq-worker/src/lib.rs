@@ -15,9 +15,11 @@
 //! * The keeper (`keeper`) extends leases, ends overdue attempts and takes over the jobs of workers
 //!   that died. A handler that blocks every thread of the caller's runtime does not stop it.
 //! * `shutdown` is the way down: quiet, drain, hand back.
+//! * For test benches, `due` runs what is due, one job after the other, and ends.
 
 mod builder;
 mod config;
+mod due;
 mod error;
 mod execute;
 mod housekeeping;
@@ -36,6 +38,8 @@ mod slots;
 mod worker;
 
 pub use builder::WorkerBuilder;
+#[doc(hidden)]
+pub use due::RanDue;
 pub use error::{BuildError, BuildProblem, RunError};
 pub use report::Report;
 pub use signals::{Shutdown, shutdown_signal};

@@ -6,6 +6,7 @@
 //! a lost reply spoke of is forgotten.
 
 mod asking;
+mod due;
 mod idle;
 mod stopping;
 

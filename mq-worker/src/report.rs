@@ -1,6 +1,7 @@
 //! What a worker has done, as numbers.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a worker did from its start to its stop. Counts jobs whose end the store has confirmed.
@@ -27,6 +28,14 @@ pub struct Report {
     pub recovered: u64,
 }
 
+impl Report {
+    /// How many attempts ended, in whatever way, with a result that counts.
+    pub(crate) fn ended(&self) -> u64 {
+        let Self { done, failed, dead, snoozed, cancelled, handed_back, .. } = *self;
+        done + failed + dead + snoozed + cancelled + handed_back
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} done, {} failed, {} dead", self.done, self.failed, self.dead)?;
@@ -41,6 +50,20 @@ impl fmt::Display for Report {
         rare.iter()
             .filter(|(count, _)| *count > 0)
             .try_for_each(|(count, word)| write!(f, ", {count} {word}"))
+    }
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.done += other.done;
+        self.failed += other.failed;
+        self.dead += other.dead;
+        self.snoozed += other.snoozed;
+        self.cancelled += other.cancelled;
+        self.handed_back += other.handed_back;
+        self.abandoned += other.abandoned;
+        self.fenced += other.fenced;
+        self.recovered += other.recovered;
     }
 }
 

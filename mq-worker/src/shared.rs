@@ -1,12 +1,13 @@
 //! What the loop, the keeper and the tasks of running jobs have in common.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use mq_core::clock::ServerClock;
 use mq_core::engine::About;
 use mq_core::registry::States;
 use mq_core::telemetry::TARGET_WORKER;
-use mq_core::{Client, ErasedMiddleware, Registry, WorkerId};
+use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId};
 
 use crate::config::Config;
 use crate::execute::UnknownKinds;
@@ -44,6 +45,14 @@ impl Shared {
         about.version = env!("CARGO_PKG_VERSION").to_owned();
         about.kinds = self.registry.entries().iter().map(|entry| entry.kind().into()).collect();
         about
+    }
+
+    /// Cancels the attempts of the jobs of a queue that operators want stopped, as a beat tells.
+    pub(crate) fn cancel(&self, queue: usize, ids: Vec<JobId>) {
+        if !ids.is_empty() {
+            let ids: HashSet<_> = ids.into_iter().collect();
+            self.running.cancel(queue, &ids, self.config.timeout_grace);
+        }
     }
 
     /// Gives up an incarnation that the store has given up: cancels what runs under it, and makes

@@ -26,7 +26,7 @@ use crate::signals::StopOrder;
 ///     .run_until(mq::shutdown_signal()).await?;
 /// ```
 pub struct Worker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Worker {

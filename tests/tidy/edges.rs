@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("mq-worker", &["mq-core"]),
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
-    ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-worker"]),
+    ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
     // A program for people, which uses mq as its users do.
     ("mq-cli", &["mq"]),
     // A program of its own for the fault tests, which uses mq as its users do.

@@ -10,9 +10,11 @@ const SUITE: &str = "mq-conformance/src/";
 const SUITE_LIST: &str = "mq-conformance/src/suite.rs";
 
 /// Methods of `Engine` that are no operation on jobs, so that nothing is named after them.
-const NO_OPERATION: [(&str, &str); 4] = [
+const NO_OPERATION: [(&str, &str); 6] = [
     ("durability", "answered from memory; checks.rs finds it out, which needs servers of its own"),
     ("warnings", "as durability"),
+    ("identity", "names the store; store.rs has its cases, as for all that handles share"),
+    ("database", "as identity, known from the start"),
     ("detached", "makes a second handle and asks the store nothing"),
     ("ping", "one command, TIME; the suite needs it for everything"),
 ];

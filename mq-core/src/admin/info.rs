@@ -82,7 +82,8 @@ fn payload_as_text<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S
 }
 
 impl JobInfo {
-    pub(super) fn new(stored: Stored) -> Self {
+    /// A job as an engine has it.
+    pub fn new(stored: Stored) -> Self {
         let history = stored.history.as_deref().map(History::decode).unwrap_or_default();
         let (record, damage) = match Record::decode(&stored.record) {
             Ok(record) => (record, None),

@@ -21,6 +21,7 @@
 mod data;
 mod error;
 mod operator;
+mod transaction;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use self::operator::{
     About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Page, Progress,
     PruneLimits, QueueStats, Stored, WorkerStats,
 };
+pub use self::transaction::Transaction;
 use crate::id::{JobId, WorkerId};
 use crate::name::QueueName;
 
@@ -185,6 +187,20 @@ pub trait Engine: Debug + Send + Sync + 'static {
         ids: &[JobId],
     ) -> Result<Vec<Act>, EngineError>;
 
+    /// Stores jobs as another store had them: in the state that they had there, with its time, and
+    /// with record, history and request to cancel as they come. Ready ones go to the back of their
+    /// lists, in the order given. The jobs of one queue become visible together, or in a few
+    /// portions if they are large. None of them counts as enqueued.
+    ///
+    /// What a store keeps beside the record is read from it, the same way for all engines:
+    /// [`Stored::priority`], [`Stored::idempotency_key`], [`Stored::is_retry`]. A key that another
+    /// job has here stays with that one.
+    ///
+    /// A job that this queue has is left alone, in whatever state: [`Already`](Act::Already). So a
+    /// repeat is harmless as long as nothing can take the jobs away in between; whoever moves jobs
+    /// pauses the queue. A job that runs is [`Refused`](Act::Refused): its worker would go on.
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError>;
+
     /// Stops workers from claiming from a queue. Running jobs go on; enqueueing goes on.
     async fn pause(&self, queue: &QueueName) -> Result<(), EngineError>;
 
@@ -197,6 +213,14 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport, EngineError>;
 
     // ---- the store itself ----
+
+    /// A name that the store was given when it was first asked for one: 22 random characters. All
+    /// handles on one store say the same; two stores never do, unless one is a copy of the other.
+    async fn identity(&self) -> Result<String, EngineError>;
+
+    /// The same name, if the store is in a database in which an application can have transactions
+    /// of its own; see [`Transaction`].
+    fn database(&self) -> Option<String>;
 
     /// What an acknowledged job survives, as verified at connect and every minute since.
     fn durability(&self) -> Durability;

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
 use crate::id::{JobId, WorkerId};
 use crate::lifecycle::State;
 use crate::name::QueueName;
+use crate::priority::Priority;
+use crate::record::Record;
 
 /// How much a bounded piece of maintenance did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -179,6 +182,30 @@ pub struct Stored {
     pub worker: Option<WorkerId>,
     /// Whether somebody asked to cancel it while it ran.
     pub cancel_requested: bool,
+}
+
+/// For [`import`](super::Engine::import): what an engine must know of the bytes, read in one place
+/// so that no two engines disagree. A record that cannot be read is of normal priority and has no
+/// key.
+impl Stored {
+    /// The priority in the record.
+    pub fn priority(&self) -> Priority {
+        Record::decode(&self.record).map_or(Priority::Normal, |record| record.priority)
+    }
+
+    /// The idempotency key in the record.
+    pub fn idempotency_key(&self) -> Option<String> {
+        let record = Record::decode(&self.record).ok()?;
+        record.idempotency_key.map(|key| key.into_owned())
+    }
+
+    /// Whether a scheduled job counts as a retry: it has failed, or lost its worker. The two are
+    /// told apart for figures and fairness only, so it does no harm that one which was put off
+    /// after it had failed becomes a retry on its way.
+    pub fn is_retry(&self) -> bool {
+        let past = self.history.as_deref().map(History::decode).unwrap_or_default();
+        self.state == State::Scheduled && (past.attempts > 0 || !past.interruptions.is_empty())
+    }
 }
 
 /// What an operator's verb did to one job.

@@ -9,6 +9,8 @@ pub(crate) mod claim;
 pub(crate) mod delete;
 pub(crate) mod extend;
 pub(crate) mod finish;
+pub(crate) mod identity;
+pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod locate;

@@ -15,7 +15,7 @@ pub(crate) fn extend(tx: &mut Tx<'_>, beats: &[Beat]) -> Result<Vec<BeatReply>> 
 
 fn extend_one(tx: &mut Tx<'_>, beat: &Beat) -> Result<BeatReply> {
     let Some(queue) = tx.queue(&beat.queue)? else { return Ok(BeatReply::Lost) };
-    let until_ms = tx.now_ms.saturating_add(span(beat.lease));
+    let until_ms = tx.lease_ms.saturating_add(span(beat.lease));
     let about = beat.about.as_ref().map(about_text);
     let housekeeper = beat.about.as_ref().map(|about| about.housekeeper);
     let beaten = (queue.pk, beat.worker.to_string(), until_ms, about, housekeeper);

@@ -19,7 +19,7 @@ pub(crate) fn join(
     about: &About,
 ) -> Result<()> {
     let queue = tx.queue_or_new(name)?;
-    let until_ms = tx.now_ms.saturating_add(span(lease));
+    let until_ms = tx.lease_ms.saturating_add(span(lease));
     let text = about_text(about);
     tx.execute(sql!("join"), (queue.pk, worker.to_string(), until_ms, about.housekeeper, text))?;
     Ok(())

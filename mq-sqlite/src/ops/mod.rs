@@ -10,6 +10,7 @@ pub(crate) mod enqueue;
 pub(crate) mod extend;
 pub(crate) mod finish;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod leave;
 pub(crate) mod list;

@@ -31,7 +31,7 @@ pub(crate) fn reap(tx: &mut Tx<'_>, request: &ReapRequest) -> Result<ReapReply> 
 
 /// Fences workers out whose lease has ended, unless the store itself was away.
 fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<WorkerId>> {
-    let now_ms = tx.now_ms;
+    let now_ms = tx.lease_ms;
     let lease_ms = span(request.lease);
     let sql = "SELECT coalesce(swept_ms, ?2), grace_ms FROM mq_queues WHERE pk = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));

@@ -14,9 +14,11 @@ pub(crate) fn workers(tx: &mut Tx<'_>, name: &QueueName) -> Result<Vec<WorkerSta
     let known = "SELECT worker, until_ms, about FROM mq_workers WHERE queue = ?1 ORDER BY worker";
     let known: Vec<(WorkerId, i64, String)> =
         tx.rows(known, [queue.pk], |row| Ok((jobs::worker(row, 0)?, row.get(1)?, row.get(2)?)))?;
+    // Leases go by a clock of their own.
+    let ahead_ms = tx.now_ms - tx.lease_ms;
     let mut all = Vec::with_capacity(known.len());
     for (worker, until_ms, about) in known {
-        let mut stats = WorkerStats::new(worker, name.clone(), time(until_ms));
+        let mut stats = WorkerStats::new(worker, name.clone(), time(until_ms + ahead_ms));
         // For people: what cannot be read is left out.
         stats.about = serde_json::from_str(&about).unwrap_or_default();
         let held = (queue.pk, worker.to_string(), BATCH_MAX as i64);

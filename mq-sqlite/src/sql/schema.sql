@@ -2,17 +2,19 @@
 -- A job is one row, so it is in one place by construction; each place has an index in its order.
 
 CREATE TABLE mq_meta (
-    one     INTEGER PRIMARY KEY CHECK (one = 1),
-    version INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL              -- the latest time that was ever seen
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    version  INTEGER NOT NULL,
+    last_ms  INTEGER NOT NULL,            -- the latest time that was ever seen
+    lease_ms INTEGER NOT NULL,            -- the same of the clock by which leases end
+    store    TEXT NOT NULL                -- tells this store from all others
 );
 
 CREATE TABLE mq_queues (
     pk          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL UNIQUE,
     paused_ms   INTEGER,
-    swept_ms    INTEGER,                  -- the last sweep for dead workers
-    grace_ms    INTEGER NOT NULL DEFAULT 0,
+    swept_ms    INTEGER,                  -- the last sweep for dead workers, by the leases' clock
+    grace_ms    INTEGER NOT NULL DEFAULT 0, -- until then none counts as dead, by the same
     wakes       INTEGER NOT NULL DEFAULT 0, -- goes up whenever idle workers should look
     enqueued    INTEGER NOT NULL DEFAULT 0,
     done        INTEGER NOT NULL DEFAULT 0,
@@ -47,7 +49,7 @@ CREATE INDEX mq_jobs_cancel ON mq_jobs (queue, id) WHERE cancel = 1;
 CREATE TABLE mq_workers (
     queue       INTEGER NOT NULL,
     worker      TEXT NOT NULL,
-    until_ms    INTEGER NOT NULL,
+    until_ms    INTEGER NOT NULL,           -- end of the lease, by the leases' clock
     is_revoked  INTEGER NOT NULL DEFAULT 0,
     last        INTEGER NOT NULL DEFAULT 0, -- the highest claim number that was used
     housekeeper INTEGER NOT NULL DEFAULT 0,

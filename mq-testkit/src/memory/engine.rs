@@ -1,6 +1,7 @@
-//! The model as an engine: every method locks the store and is done at once.
+//! The contract on it: every method locks the store and is done at once.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,20 +16,48 @@ use tokio::sync::Notify;
 
 use super::state::Store;
 
-#[derive(Debug, Clone)]
-pub(crate) struct Model {
+/// A store of jobs in this process's memory, whose time stands still until it is told to move.
+///
+/// It keeps the whole contract of [`Engine`], checked by the same suite as the others, but keeps
+/// no job longer than the process. Clones are the same store.
+///
+/// ```
+/// # async fn example() -> Result<(), mq_core::EnqueueError> {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// let engine = mq_testkit::MemoryEngine::new(1_750_000_000_000);
+/// let mq = mq_core::Client::with_engine(Arc::new(engine.clone()));
+/// engine.advance(Duration::from_secs(60));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MemoryEngine {
     store: Arc<Mutex<Store>>,
     changed: Arc<Notify>,
 }
 
-impl Model {
-    pub(crate) fn new(now_ms: u64) -> Self {
-        let store = Store { now_ms, ..Store::default() };
+impl MemoryEngine {
+    /// An empty store, where it is `now_ms`: ms since 1970.
+    pub fn new(now_ms: u64) -> Self {
+        let identity = WorkerId::random().to_string();
+        let store = Store { identity, now_ms, ..Store::default() };
         Self { store: Arc::new(Mutex::new(store)), changed: Arc::default() }
     }
 
+    /// Moves time forward. Workers that wait for a job which is due by then are woken.
+    pub fn advance(&self, by: Duration) {
+        self.change(|store| store.advance(by));
+    }
+
+    /// The store's time: ms since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.store().now_ms
+    }
+
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().expect("the model's lock")
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Store) -> T) -> T {
@@ -47,7 +76,7 @@ impl Model {
 }
 
 #[async_trait]
-impl Engine for Model {
+impl Engine for MemoryEngine {
     async fn enqueue(
         &self,
         jobs: Vec<NewJob>,
@@ -172,6 +201,10 @@ impl Engine for Model {
         })
     }
 
+    async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError> {
+        self.limited(jobs.len(), |store| jobs.into_iter().map(|job| store.import(job)).collect())
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), EngineError> {
         self.change(|store| store.pause(queue));
         Ok(())
@@ -184,6 +217,14 @@ impl Engine for Model {
 
     async fn audit(&self, queue: &QueueName, _: bool) -> Result<AuditReport, EngineError> {
         Ok(self.store().audit(queue))
+    }
+
+    async fn identity(&self) -> Result<String, EngineError> {
+        Ok(self.store().identity.clone())
+    }
+
+    fn database(&self) -> Option<String> {
+        None
     }
 
     fn durability(&self) -> Durability {
@@ -200,5 +241,12 @@ impl Engine for Model {
 
     async fn ping(&self) -> Result<u64, EngineError> {
         Ok(self.store().now_ms)
+    }
+}
+
+impl fmt::Debug for MemoryEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the jobs: payloads are users' data and would end up in logs.
+        f.debug_struct("MemoryEngine").field("now_ms", &self.now_ms()).finish_non_exhaustive()
     }
 }

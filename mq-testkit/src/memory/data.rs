@@ -1,4 +1,4 @@
-//! The data and time planes of the model.
+//! The data and time planes.
 
 use std::time::Duration;
 
@@ -16,6 +16,14 @@ fn ms(duration: Duration) -> u64 {
 }
 
 impl Store {
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now_ms = self.now_ms.saturating_add(ms(by));
+        let now_ms = self.now_ms;
+        for queue in self.queues.values_mut() {
+            queue.is_awake |= queue.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms);
+        }
+    }
+
     fn queue(&mut self, name: &QueueName) -> &mut Queue {
         self.queues.entry(name.clone()).or_default()
     }

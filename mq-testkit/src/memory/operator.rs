@@ -1,4 +1,4 @@
-//! The operator plane of the model.
+//! The operator plane.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use mq_core::engine::{
 };
 use mq_core::{History, JobId, QueueName, Record, State};
 
-use super::state::{Counts, Place, Queue, Store};
+use super::state::{Counts, Job, Key, Place, Queue, Store};
 
 impl Store {
     pub(crate) fn stats(&self, name: &QueueName) -> QueueStats {
@@ -190,6 +190,40 @@ impl Store {
         act
     }
 
+    pub(crate) fn import(&mut self, stored: Stored) -> Act {
+        let now_ms = self.now_ms;
+        if stored.state == State::Running {
+            return Act::Refused(State::Running);
+        }
+        let queue = self.queues.entry(stored.queue.clone()).or_default();
+        if queue.jobs.contains_key(&stored.id) {
+            return Act::Already;
+        }
+        let at_ms = stored.at_ms.unwrap_or(0).min(1 << 52);
+        let place = match stored.state {
+            State::Scheduled => Place::Scheduled { at_ms, is_retry: stored.is_retry() },
+            State::Dead => Place::Dead { at_ms },
+            State::Done => Place::Done { until_ms: at_ms },
+            State::Cancelled => Place::Cancelled { until_ms: at_ms },
+            _ => Place::Ready,
+        };
+        let (id, priority, key) = (stored.id, stored.priority(), stored.idempotency_key());
+        if let Some(text) = &key
+            && queue.keys.get(text).is_none_or(|key| key.id == id || queue.is_free(key, now_ms))
+        {
+            queue.keys.insert(text.clone(), Key { id, free_ms: None });
+        }
+        let Stored { record, history, cancel_requested, .. } = stored;
+        let nowhere = Place::Dead { at_ms: 0 };
+        let job = Job { record, history, priority, key, place: nowhere, cancel_requested };
+        queue.jobs.insert(id, job);
+        queue.put(id, place, false);
+        if matches!(place, Place::Done { .. } | Place::Cancelled { .. }) {
+            queue.end_key(id, now_ms);
+        }
+        Act::Applied
+    }
+
     pub(crate) fn pause(&mut self, name: &QueueName) {
         let now_ms = self.now_ms;
         self.queues.entry(name.clone()).or_default().paused_ms.get_or_insert(now_ms);
@@ -210,7 +244,7 @@ impl Store {
 }
 
 impl Queue {
-    fn in_order(&self, state: State) -> Vec<JobId> {
+    pub(crate) fn in_order(&self, state: State) -> Vec<JobId> {
         if state == State::Ready {
             return self.ready.iter().flatten().copied().collect();
         }

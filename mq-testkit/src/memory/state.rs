@@ -1,4 +1,4 @@
-//! What the model keeps.
+//! What is kept, and how a job changes its place.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -10,6 +10,7 @@ const KEY_MS: u64 = 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
+    pub(crate) identity: String,
     pub(crate) now_ms: u64,
     pub(crate) queues: BTreeMap<QueueName, Queue>,
 }
@@ -130,7 +131,8 @@ impl Queue {
     /// Notes that a job has ended, for its key; the first end counts.
     pub(crate) fn end_key(&mut self, id: JobId, now_ms: u64) {
         let key = self.jobs.get(&id).and_then(|job| job.key.as_ref());
-        if let Some(key) = key.and_then(|key| self.keys.get_mut(key)) {
+        let key = key.and_then(|key| self.keys.get_mut(key)).filter(|key| key.id == id);
+        if let Some(key) = key {
             key.free_ms.get_or_insert(now_ms + KEY_MS);
         }
     }
