@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene, lasts};
+use mq_chaos::{Chaos, Fleet, Scene, Store, lasts};
 use mq_core::engine::Schedule;
-use mq_testkit::RedisServer;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const LEASE: Duration = Duration::from_secs(1);
@@ -25,9 +24,8 @@ const STEPS: [&str; 12] = [
     "wait.asking",
 ];
 
-async fn at(step: &str, action: &str) {
-    let server = RedisServer::start();
-    let scene = Scene::new(&server.url()).await;
+async fn at(store: Store, step: &str, action: &str) {
+    let scene = Scene::new(&store.url()).await;
     // The second passage, so that a job has been through the whole way once.
     let fail = format!("{step}={action}@2");
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
@@ -73,9 +71,18 @@ macro_rules! steps {
     ($($name:ident: $action:literal at $index:literal;)*) => {$(
         #[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            at(STEPS[$index], $action).await;
+            at(Store::redis(), STEPS[$index], $action).await;
         }
     )*};
+}
+
+/// What panics or freezes at a step does so outside the engine; what dies there leaves a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_kill_at_each_step_on_a_file() {
+    let at_step = |step: &'static str| tokio::spawn(at(Store::sqlite(), step, "kill"));
+    for killed in STEPS.map(at_step) {
+        killed.await.expect("this step");
+    }
 }
 
 steps! {

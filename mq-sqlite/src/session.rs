@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use mq_core::QueueName;
 use mq_core::engine::{EngineError, EngineErrorKind};
+use mq_core::failpoint::point;
 use rusqlite::Connection;
 
 use crate::error::{self, Result};
@@ -49,6 +50,7 @@ impl Session {
     fn try_transact(&mut self, group: &mut Vec<Box<dyn Work>>) -> Result<Vec<Wake>> {
         let is_write = group.iter().any(|work| work.mode() != Mode::Read);
         self.execute(if is_write { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        point("sqlite.begun");
         // Not before the lock is ours: who gives up while another process has it must be able to
         // know that nothing was stored.
         group.retain(|work| work.take());
@@ -66,6 +68,7 @@ impl Session {
                 tx.execute("ROLLBACK TO operation", ())?;
                 tx.forget();
             }
+            point("sqlite.operated");
             tx.execute("RELEASE operation", ())?;
         }
         if is_write {
@@ -74,7 +77,9 @@ impl Session {
         let wakes = tx.into_wakes();
         // Before the commit: what goes into a file that was replaced is acknowledged to nobody.
         self.watch.as_ref().map_or(Ok(()), Watch::check)?;
+        point("sqlite.committing");
         self.execute("COMMIT")?;
+        point("sqlite.committed");
         Ok(wakes)
     }
 

@@ -2,6 +2,7 @@
 
 use mq_core::WorkerId;
 use mq_core::engine::{EngineError, EngineErrorKind};
+use mq_core::failpoint::point;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::open::Failure;
@@ -37,6 +38,7 @@ fn climb(
     let passed = usize::try_from(found.unwrap_or(0)).unwrap_or(0);
     for step in steps.iter().skip(passed) {
         tx.execute_batch(step)?;
+        point("sqlite.schema");
     }
     match found {
         None => {

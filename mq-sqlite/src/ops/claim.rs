@@ -2,6 +2,7 @@
 
 use mq_core::Claim;
 use mq_core::engine::{BATCH_MAX, ClaimReply, ClaimRequest, Claimed, QueueReply};
+use mq_core::failpoint::point;
 
 use super::{finish, promote};
 use crate::error::Result;
@@ -59,5 +60,8 @@ fn take(tx: &mut Tx<'_>, queue: &Queue, claim: &Claim, limit: usize) -> Result<V
     })?;
     let (pks, jobs): (Vec<i64>, Vec<Claimed>) = taken.into_iter().unzip();
     tx.hold(claim, &pks)?;
+    if !pks.is_empty() {
+        point("sqlite.claimed");
+    }
     Ok(jobs)
 }

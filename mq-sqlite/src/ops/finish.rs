@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use mq_core::engine::{Finish, Finished};
+use mq_core::failpoint::point;
 use mq_core::lifecycle::Transition;
 use mq_core::{QueueName, WorkerId};
 
@@ -33,6 +34,7 @@ pub(crate) fn finish(tx: &mut Tx<'_>, ends: &[Finish]) -> Result<Vec<Finished>> 
             continue;
         };
         apply(tx, queue, end, &job)?;
+        point("sqlite.finished");
         if end.transition == Transition::Release {
             released.push((queue.clone(), job));
         }
