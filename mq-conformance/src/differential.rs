@@ -23,13 +23,16 @@ use mq_core::engine::Engine;
 use tokio::sync::OnceCell;
 
 pub use self::generate::{KIND_COUNT, generate};
-use self::observe::{Observation, observe};
+use self::observe::{Look, Observation, observe};
 pub use self::op::{Ask, Draft, End, JobRef, Number, Op, Pick, Pulse, Step, To, When, parse};
 use self::request::Reply;
 pub use self::request::Request;
 pub use self::shrink::shrink;
 use self::world::World;
 use crate::Fixture;
+
+/// One look in so many is a thorough one, and the last.
+const THOROUGH: usize = 10;
 
 /// An engine that takes part.
 pub struct Subject {
@@ -98,7 +101,9 @@ pub async fn run(subjects: &[Subject], steps: &[Step]) -> Result<(), Difference>
             }
             _ => one(subjects, &mut world, at, step).await?,
         }
-        world.seen = look(subjects, &world, at, step).await?;
+        let is_thorough = at % THOROUGH == THOROUGH - 1 || at + 1 == steps.len();
+        let how = if is_thorough { Look::Thorough } else { Look::Usual };
+        world.seen = look(subjects, &world, at, step, how).await?;
     }
     Ok(())
 }
@@ -144,10 +149,11 @@ async fn look(
     world: &World,
     at: usize,
     step: &Step,
+    how: Look,
 ) -> Result<Observation, Difference> {
     let mut first: Option<(&str, Observation)> = None;
     for subject in subjects {
-        let seen = observe(&subject.fixture.engine(), &world.names).await;
+        let seen = observe(&subject.fixture.engine(), &world.names, how).await;
         let seen = match seen {
             Ok(seen) => seen,
             Err(error) => {

@@ -25,26 +25,51 @@ pub(super) struct QueueSeen {
     pub(super) audit: AuditReport,
 }
 
+/// How closely one looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// At everything that says that it is there.
+    Usual,
+    /// Also into places that say that they are empty, and with an audit; five times as dear.
+    Thorough,
+}
+
 /// Looks at these queues, and at which others there are.
 pub(super) async fn observe(
     engine: &Arc<dyn Engine>,
     names: &[QueueName],
+    look: Look,
 ) -> Result<Observation, EngineError> {
     let mut seen = Observation { queues: engine.queues().await?, of: Vec::new() };
     for name in names {
-        seen.of.push(look_at(engine, name).await?);
+        seen.of.push(look_at(engine, name, look).await?);
     }
     Ok(seen)
 }
 
-async fn look_at(engine: &Arc<dyn Engine>, name: &QueueName) -> Result<QueueSeen, EngineError> {
-    let [ready, scheduled, running, done, dead, cancelled] =
-        State::ALL.map(|state| list(engine, name, state));
+async fn look_at(
+    engine: &Arc<dyn Engine>,
+    name: &QueueName,
+    look: Look,
+) -> Result<QueueSeen, EngineError> {
+    let stats = engine.stats(name).await?;
+    let sizes = [
+        stats.ready,
+        stats.scheduled + stats.retrying,
+        stats.running,
+        stats.done,
+        stats.dead,
+        stats.cancelled,
+    ];
+    let mut sizes = sizes.into_iter();
+    let [ready, scheduled, running, done, dead, cancelled] = State::ALL.map(|state| {
+        let is_wanted = look == Look::Thorough || sizes.next() != Some(0);
+        list(engine, name, state, is_wanted)
+    });
     // At once, so that the round trips of an engine overlap.
-    let (stats, workers, audit, ready, scheduled, running, done, dead, cancelled) = tokio::try_join!(
-        engine.stats(name),
+    let (workers, audit, ready, scheduled, running, done, dead, cancelled) = tokio::try_join!(
         engine.workers(name),
-        engine.audit(name, false),
+        audit(engine, name, look),
         ready,
         scheduled,
         running,
@@ -67,12 +92,27 @@ async fn look_at(engine: &Arc<dyn Engine>, name: &QueueName) -> Result<QueueSeen
     Ok(seen)
 }
 
+async fn audit(
+    engine: &Arc<dyn Engine>,
+    name: &QueueName,
+    look: Look,
+) -> Result<AuditReport, EngineError> {
+    match look {
+        Look::Usual => Ok(AuditReport::default()),
+        Look::Thorough => engine.audit(name, false).await,
+    }
+}
+
 async fn list(
     engine: &Arc<dyn Engine>,
     name: &QueueName,
     state: State,
+    is_wanted: bool,
 ) -> Result<Vec<Stored>, EngineError> {
     let (mut jobs, mut cursor) = (Vec::new(), None);
+    if !is_wanted {
+        return Ok(jobs);
+    }
     loop {
         let request = ListRequest { queue: name.clone(), state, cursor, limit: 1_000 };
         let page = engine.list(request).await?;

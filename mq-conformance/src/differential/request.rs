@@ -9,7 +9,7 @@ use mq_core::engine::{
 };
 use mq_core::{JobId, QueueName, State, WorkerId};
 
-use super::observe::{job_line, observe};
+use super::observe::{Look, job_line, observe};
 use crate::kit::DEADLINE;
 
 /// No prune needs more calls than this in a sequence.
@@ -104,7 +104,7 @@ impl Request {
                 Reply::of(jobs.iter().map(|job| job.as_ref().map_or("none".into(), job_line)))
             }
             Self::Audit { queue, repair } => lines([engine.audit(queue, *repair).await?]),
-            Self::Look(queues) => Reply::of(observe(engine, queues).await?.lines()),
+            Self::Look(queues) => Reply::of(observe(engine, queues, Look::Thorough).await?.lines()),
         })
     }
 }
