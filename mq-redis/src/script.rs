@@ -87,7 +87,7 @@ scripts! {
     RESUME = "resume", " flags=allow-oom", [];
     RETRY = "retry", " flags=allow-oom",
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "near_end", "take_out", "make_ready", "revive_key", "same_history"];
+         "near_end", "take_out", "make_ready", "key_holder", "revive_key", "same_history"];
     RUN_NOW = "run_now", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "make_ready"];
@@ -101,7 +101,7 @@ scripts! {
         ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out"];
     TRANSFER_PUT = "transfer_put", " flags=allow-oom",
-        ["now_ms", "typed", "level_of", "make_ready", "revive_key"];
+        ["now_ms", "typed", "level_of", "make_ready", "key_holder", "revive_key"];
     TRANSFER_DROP = "transfer_drop", " flags=allow-oom",
         ["now_ms", "typed", "erase", "expire_key"];
     AUDIT = "audit", " flags=allow-oom",

@@ -112,6 +112,15 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Gives a job that lives again, or in another queue, its key, unless another job has it.
+    pub(crate) fn own_key(&self, queue: &Queue, key: Option<&str>, id: JobId) -> Result<()> {
+        if let Some(key) = key {
+            let owner = (queue.pk, key, id.to_string(), self.now_ms);
+            self.execute(sql!("own_key"), owner)?;
+        }
+        Ok(())
+    }
+
     /// Removes a job.
     pub(crate) fn remove(&self, queue: &Queue, id: JobId, job: &Row0) -> Result<()> {
         self.end_key(queue, job.key.as_deref(), id)?;

@@ -54,6 +54,8 @@ local function cancel(id, key, keep_ms, read, history)
     erase(at, id)
   else
     redis.call('HSET', at.history, id, history)
+    -- A request from when it ran is done with.
+    redis.call('HDEL', at.cancels, id)
     redis.call('ZADD', at.sets.cancelled, now + keep_ms, id)
   end
   expire_key(at, key, id, now)

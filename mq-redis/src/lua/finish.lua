@@ -63,10 +63,8 @@ local function move(number, id, action, at_ms, history, level, key, failed)
   if stays and history ~= '' then append(histories, id, history) end
   -- A job that is to be run again keeps a request to cancel it: its next worker is told.
   if not lives then append(over, id) end
-  -- A dead letter still exists, so its key holds; one that is kept keeps it to its end.
-  if key ~= '' and not lives and action ~= 'bury' then
-    append(keyed, key, id, math.max(now + 86400000, tonumber(at_ms) or 0))
-  end
+  -- A dead letter has not ended, so its key holds; one that is kept holds it as long as it is there.
+  if key ~= '' and not lives and action ~= 'bury' then append(keyed, key, id, now + 86400000) end
   return 'A'
 end
 

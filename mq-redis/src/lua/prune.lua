@@ -23,28 +23,32 @@ local now, batch = now_ms(ARGV[1]), tonumber(ARGV[2])
 local removed, more = 0, 0
 typed({KEYS[1], KEYS[2], KEYS[3], KEYS[7], KEYS[9]}, {}, {})
 
-local function take(set, until_ms)
-  local members = redis.call('ZRANGE', set, '-inf', until_ms, 'BYSCORE', 'LIMIT', 0, batch)
+local function take(set, until_ms, limit)
+  local members = redis.call('ZRANGE', set, '-inf', until_ms, 'BYSCORE', 'LIMIT', 0, limit)
   bulk('ZREM', set, members)
   removed = removed + #members
-  if #members == batch then more = 1 end
+  if #members == limit then more = 1 end
   return members
 end
 
+-- Done and cancelled jobs are one sort: those that are kept.
+local kept = batch
 for _, set in ipairs({KEYS[4], KEYS[5]}) do
-  local ids = take(set, now)
+  local ids = take(set, now, kept)
+  kept = kept - #ids
   for _, hash in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do bulk('HDEL', hash, ids) end
 end
-for _, key in ipairs(take(KEYS[8], now)) do
+for _, key in ipairs(take(KEYS[8], now, batch)) do
   local id = redis.call('HGET', KEYS[7], key)
-  -- A job that is still to be removed holds its key; it is looked at again in an hour.
+  -- A job that is still kept holds its key; it is looked at again in an hour. The fraction tells
+  -- `key_holder` that the key is free as soon as the job is gone.
   if id and redis.call('HEXISTS', KEYS[1], id) == 1 then
-    redis.call('ZADD', KEYS[8], now + 3600000, key)
+    redis.call('ZADD', KEYS[8], string.format('%.1f', now + 3600000.5), key)
   else
     redis.call('HDEL', KEYS[7], key)
   end
 end
-take(KEYS[10], now - 86400000)
+take(KEYS[10], now - 86400000, batch)
 
 local old = {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[9])) do

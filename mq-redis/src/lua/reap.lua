@@ -29,14 +29,16 @@ if lengths['0'] + lengths['1'] + lengths['2'] > 0 and redis.call('EXISTS', KEYS[
   redis.call('ZADD', KEYS[9], 0, '0')
 end
 
+local function revoked()
+  return redis.call('ZRANGE', KEYS[1], 0, 0, 'BYSCORE', 'LIMIT', 0, most + 1)
+end
 local past = redis.call('HMGET', KEYS[2], ARGV[3], 'last')
-if past[1] then return {now, {}, {}, past[1]} end
-if is_used(ARGV[3], past[2]) then return {now, {}, {}, ''} end
+if past[1] or is_used(ARGV[3], past[2]) then return {now, {}, revoked(), past[1] or ''} end
 
 local swept = tonumber(redis.call('GET', KEYS[3]) or now)
 local grace = tonumber(redis.call('GET', KEYS[4]) or 0)
 if now - swept > tonumber(ARGV[4]) then
-  grace = now + ARGV[4] / 2
+  grace = now + math.floor(ARGV[4] / 2)
   redis.call('SET', KEYS[4], string.format('%.0f', grace))
 end
 redis.call('SET', KEYS[3], now)
@@ -52,4 +54,7 @@ if now >= grace then
     end
   end
 end
-return {now, gone, redis.call('ZRANGE', KEYS[1], 0, 0, 'BYSCORE', 'LIMIT', 0, most + 1), ''}
+local to_take = revoked()
+-- Nothing to take, and so nothing for a late copy of this request either.
+if #to_take == 0 then redis.call('HSET', KEYS[2], 'last', ARGV[3]) end
+return {now, gone, to_take, ''}

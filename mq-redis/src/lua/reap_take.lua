@@ -10,14 +10,15 @@
 -- ARGV[2] number  of the claim
 -- ARGV[3] limit  of jobs
 -- ARGV[3+w] worker  the w-th that is gone
--- Returns {ids, 1 if jobs are left, else 0}, or 'LOST' if the reaper itself is not registered.
+-- Returns {ids, 1 if workers are left to be taken over, else 0}, or 'LOST' if the reaper itself is
+-- not registered.
 
 local reaper, number, left = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease = redis.call('ZSCORE', KEYS[1], reaper)
 if not lease or lease == '0' then return 'LOST' end
 local past = redis.call('HMGET', KEYS[2], number, 'last')
-if past[1] then return {past[1], 1} end
-if is_used(number, past[2]) then return {'', 0} end
+local function is_left() return redis.call('ZCOUNT', KEYS[1], 0, 0) > 0 and 1 or 0 end
+if past[1] or is_used(number, past[2]) then return {past[1] or '', is_left()} end
 -- All types before any change.
 for k = 2, #KEYS do redis.call('HLEN', KEYS[k]) end
 
@@ -61,4 +62,4 @@ if ids ~= '' then
   redis.call('HSET', KEYS[2], number, ids)
   redis.call('HINCRBY', KEYS[4], 'interrupted', #ids / 22)
 end
-return {ids, left <= 0 and 1 or 0}
+return {ids, is_left()}

@@ -43,13 +43,10 @@ local function retry(id, key, delay_ms, read, history)
   if not state then return 'absent' end
   if state == 'ready' then return 'already' end
   if not again[state] then return state end
-  -- A scheduled job has used no attempt since it was enqueued or revived; its past stays as it is.
-  if state ~= 'scheduled' then
-    if not same_history(at, id, read) then return 'changed' end
-    if history ~= '' then redis.call('HSET', at.history, id, history) end
-  end
+  if not same_history(at, id, read) then return 'changed' end
+  if history ~= '' then redis.call('HSET', at.history, id, history) end
   take_out(at, state, id)
-  if state == 'cancelled' then revive_key(at, key, id) end
+  revive_key(at, key, id, now)
   if delay_ms == '' then
     make_ready(at, id)
   else

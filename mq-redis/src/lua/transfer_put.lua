@@ -29,7 +29,7 @@
 
 local now = now_ms(ARGV[1])
 local at = {
-  levels = KEYS[3], ready = {['0'] = KEYS[4], ['1'] = KEYS[5], ['2'] = KEYS[6]},
+  jobs = KEYS[1], levels = KEYS[3], ready = {['0'] = KEYS[4], ['1'] = KEYS[5], ['2'] = KEYS[6]},
   keys = KEYS[10], expiry = KEYS[11], wake = KEYS[14],
 }
 local sets = {scheduled = KEYS[7], retry = KEYS[8], dead = KEYS[9]}
@@ -45,7 +45,7 @@ local function put(id, token, record, history, place, score, level, key)
   if redis.call('HSETNX', KEYS[1], id, record) == 0 then return 'applied' end
   if history ~= '' then redis.call('HSET', KEYS[2], id, history) end
   if level ~= '1' then redis.call('HSET', KEYS[3], id, level) end
-  revive_key(at, key, id)
+  revive_key(at, key, id, now)
   if sets[place] then
     redis.call('ZADD', sets[place], score, id)
     redis.call('ZADD', KEYS[14], 0, '0')

@@ -1,8 +1,8 @@
 //! Ending claims. Finishes are grouped by queue and worker, one script call each, all in one trip.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use mq_core::engine::{BATCH_MAX, EngineError, EngineErrorKind, Finish, Finished};
 use mq_core::lifecycle::Transition;
@@ -40,6 +40,8 @@ struct Group {
     /// By claim number; these need no words but their ids.
     plain: Vec<(u64, Vec<usize>)>,
     moves: Vec<usize>,
+    /// The jobs of the moves: what is said about one of them later must come after.
+    moved: HashSet<JobId>,
 }
 
 impl<'a> Batch<'a> {
@@ -121,8 +123,9 @@ impl<'a> Batch<'a> {
 
 impl Group {
     fn add(&mut self, place: usize, finish: &Finish) {
-        if !is_plain(finish) {
+        if !is_plain(finish) || self.moved.contains(&finish.id) {
             self.moves.push(place);
+            self.moved.insert(finish.id);
             return;
         }
         let claim = finish.claim.number;

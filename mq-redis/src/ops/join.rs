@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mq_core::engine::{About, EngineError, EngineErrorKind};
 use mq_core::{QueueName, WorkerId};
+use redis::Value;
 
 use super::extend::{about_json, lease_arg};
 use crate::engine::RedisEngine;
@@ -29,11 +30,16 @@ pub(crate) async fn join(
         &[engine.now_arg(), worker.to_text().to_vec(), lease_arg(lease), about_json(about)?],
     );
     let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
-    let listed = reply::checked(replies.next().unwrap_or_default());
+    let listing = replies.next().unwrap_or_default();
     reply::text(replies.next().unwrap_or_default())?;
-    match listed {
-        // At its memory limit the server lists no new queue, but workers must be able to start,
-        // or nothing would ever be freed. A queue that has jobs is listed already.
+    listed(listing)
+}
+
+/// Whether a queue could be listed. At its memory limit the server lists no new one, but workers
+/// must be able to start and operators to pause, or nothing would ever be freed. A queue that has
+/// jobs is listed already.
+pub(super) fn listed(reply: Value) -> Result<(), EngineError> {
+    match reply::checked(reply) {
         Err(error) if error.kind() != EngineErrorKind::Full => Err(error),
         _ => Ok(()),
     }

@@ -4,16 +4,24 @@ use mq_core::QueueName;
 use mq_core::engine::EngineError;
 
 use super::answer::ask;
+use super::join::listed;
 use crate::engine::RedisEngine;
-use crate::link::Request;
-use crate::script;
+use crate::link::{Request, USUAL};
+use crate::{reply, script};
 
 /// See [`Engine::pause`](mq_core::engine::Engine::pause).
 pub(crate) async fn pause(engine: &RedisEngine, queue: &QueueName) -> Result<(), EngineError> {
     let keys = engine.keys.queue(queue);
+    // Also of a queue that never was: a pause that nobody sees would be forgotten.
+    let mut listing = redis::cmd("SADD");
+    listing.arg(engine.keys.queues()).arg(queue.as_str());
     let mut request = Request::new();
+    request.cmd(listing);
     request.script(&script::PAUSE, &[keys.paused()], &[engine.now_arg()]);
-    ask(engine, &request).await.map(drop)
+    let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
+    let listing = replies.next().unwrap_or_default();
+    reply::text(replies.next().unwrap_or_default())?;
+    listed(listing)
 }
 
 /// See [`Engine::resume`](mq_core::engine::Engine::resume).

@@ -35,15 +35,14 @@ pub(crate) async fn reap(
     };
     let mut reply = ReapReply { workers: sweep.gone, now_ms, ..ReapReply::default() };
     let mut ids = sweep.ids;
-    if !ids.is_empty() {
-        // A repeat cannot know what was left; asking once too often is cheap.
-        reply.more = true;
-    } else if !sweep.revoked.is_empty() {
+    reply.more = !sweep.revoked.is_empty();
+    // What a repeat finds is left to the next sweep.
+    if ids.is_empty() && reply.more {
         let now = &sweep.revoked[..sweep.revoked.len().min(WORKERS_MAX)];
         match take(engine, request, now).await? {
             Some((taken, is_left)) => {
                 ids = taken;
-                reply.more = is_left || sweep.revoked.len() > WORKERS_MAX;
+                reply.more = is_left;
             }
             None => reply.lost = true,
         }

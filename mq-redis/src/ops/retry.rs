@@ -28,9 +28,10 @@ pub(crate) async fn retry(
 fn args(seen: &Seen, spread: Option<Duration>) -> Vec<Vec<u8>> {
     let delay_ms = spread.map(|spread| {
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        spread_ms.saturating_mul(seen.index as u64 + 1).min(DELAY_MS_MAX).to_string()
+        spread_ms.saturating_mul(seen.index as u64 + 1).min(DELAY_MS_MAX)
     });
-    let delay_ms = delay_ms.unwrap_or_default().into_bytes();
+    let delay_ms = delay_ms.filter(|delay_ms| *delay_ms > 0);
+    let delay_ms = delay_ms.map_or_else(Vec::new, |delay_ms| delay_ms.to_string().into_bytes());
     let revived = seen.history.as_deref().map(|read| History::decode(read).revived().encode());
     let read = seen.history.clone().unwrap_or_default();
     vec![seen.id.clone(), seen.key(), delay_ms, read, revived.unwrap_or_default()]

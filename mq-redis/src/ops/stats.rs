@@ -105,7 +105,7 @@ fn read(reply: Value) -> QueueStats {
     stats.done = done;
     stats.dead = dead;
     stats.cancelled = cancelled;
-    stats.oldest_ready_ms = heads.filter_map(created_ms).min();
+    stats.oldest_ready_ms = heads.filter_map(created_ms).next();
     stats.next_due_ms = due.filter_map(number).min();
     stats.paused_since_ms = paused_since_ms;
     [

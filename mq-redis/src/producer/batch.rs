@@ -283,8 +283,8 @@ impl Batch {
         for ((caller, job), reply) in live.into_iter().zip(replies) {
             let own = self.callers[caller].jobs[job].id;
             let reply = match reply {
-                Value::Int(1) => Some(EnqueueReply { id: own, duplicate: false }),
-                Value::Int(0) => Some(EnqueueReply { id: own, duplicate: true }),
+                // Stored now or known before: either way it is the job that the caller means.
+                Value::Int(0 | 1) => Some(EnqueueReply { id: own, duplicate: false }),
                 Value::BulkString(id) => {
                     JobId::parse(id).ok().map(|id| EnqueueReply { id, duplicate: true })
                 }

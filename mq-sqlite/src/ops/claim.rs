@@ -17,27 +17,46 @@ const PROMOTE_MAX: usize = 200;
 pub(crate) fn claim(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<ClaimReply> {
     let finished = finish::finish(tx, &request.finishes)?;
     let mut reply = ClaimReply { finished, now_ms: tx.now(), ..ClaimReply::default() };
+    let mut is_repeat = false;
+    for asked in &request.queues {
+        is_repeat = is_repeat || is_used(tx, &asked.claim)?;
+    }
     for asked in &request.queues {
         let left = request.limit.min(BATCH_MAX).saturating_sub(reply.jobs.len());
-        let (jobs, state) = claim_one(tx, &asked.claim, asked.limit.min(left))?;
+        let limit = asked.limit.min(left);
+        let (jobs, state) = claim_one(tx, &asked.claim, limit, is_repeat)?;
         reply.jobs.extend(jobs);
         reply.queues.push(state);
     }
     Ok(reply)
 }
 
-fn claim_one(tx: &mut Tx<'_>, claim: &Claim, limit: usize) -> Result<(Vec<Claimed>, QueueReply)> {
+/// Whether the request of a claim was made before; then it takes nothing new from any queue.
+fn is_used(tx: &mut Tx<'_>, claim: &Claim) -> Result<bool> {
+    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(false) };
+    let last = tx.member(&queue, claim.worker)?;
+    Ok(last.is_some_and(|last| jobs::number(claim) <= last))
+}
+
+fn claim_one(
+    tx: &mut Tx<'_>,
+    claim: &Claim,
+    limit: usize,
+    is_repeat: bool,
+) -> Result<(Vec<Claimed>, QueueReply)> {
     let lost = (Vec::new(), QueueReply::Lost);
     let Some(queue) = tx.queue(&claim.queue)? else { return Ok(lost) };
-    let Some(last) = tx.member(&queue, claim.worker)? else { return Ok(lost) };
+    if tx.member(&queue, claim.worker)?.is_none() {
+        return Ok(lost);
+    }
     let paused = "SELECT 1 FROM mq_queues WHERE pk = ?1 AND paused_ms IS NOT NULL";
     let is_paused = tx.is_there(paused, [queue.pk])?;
-    let jobs = if jobs::number(claim) > last {
+    let jobs = if is_repeat {
+        tx.held(&queue, claim)?
+    } else {
         // Also if nothing is taken: a copy of this request that comes late must find nothing.
         tx.use_number(&queue, claim)?;
         if is_paused || limit == 0 { Vec::new() } else { take(tx, &queue, claim, limit)? }
-    } else {
-        tx.held(&queue, claim)?
     };
     if is_paused {
         return Ok((jobs, QueueReply::Paused));

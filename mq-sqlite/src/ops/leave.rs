@@ -9,6 +9,8 @@ use crate::tx::Tx;
 pub(crate) fn leave(tx: &mut Tx<'_>, name: &QueueName, worker: WorkerId) -> Result<()> {
     let Some(queue) = tx.queue(name)? else { return Ok(()) };
     let who = (queue.pk, worker.to_string());
-    tx.execute("UPDATE mq_workers SET is_revoked = 1 WHERE queue = ?1 AND worker = ?2", who)?;
+    let revoke =
+        "UPDATE mq_workers SET is_revoked = 1, until_ms = 0 WHERE queue = ?1 AND worker = ?2";
+    tx.execute(revoke, who)?;
     tx.bury_workers(&queue)
 }

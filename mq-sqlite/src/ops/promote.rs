@@ -27,8 +27,8 @@ pub(super) fn move_due(tx: &mut Tx<'_>, queue: &Queue, limit: usize) -> Result<u
     let half = limit.div_ceil(2).min(scheduled.len());
     let from_retries = retries.len().min(limit - half);
     let from_scheduled = scheduled.len().min(limit - from_retries);
-    let moved = scheduled[..from_scheduled].iter().chain(&retries[..from_retries]);
-    for (pk, level) in moved {
+    let (first, second) = scheduled[..from_scheduled].split_at(half);
+    for (pk, level) in first.iter().chain(&retries[..from_retries]).chain(second) {
         tx.put(queue, *pk, *level, Place::Ready { is_front: false })?;
     }
     Ok(from_scheduled + from_retries)

@@ -23,8 +23,10 @@ pub(crate) fn reap(tx: &mut Tx<'_>, request: &ReapRequest) -> Result<ReapReply> 
     if jobs::number(claim) > last {
         tx.use_number(&queue, claim)?;
         reply.workers = revoke(tx, &queue, request)?;
-        reply.more = take_over(tx, &queue, request)?;
+        take_over(tx, &queue, request)?;
     }
+    let left = "SELECT 1 FROM mq_workers WHERE queue = ?1 AND is_revoked = 1";
+    reply.more = tx.is_there(left, [queue.pk])?;
     reply.jobs = tx.held(&queue, claim)?;
     Ok(reply)
 }
@@ -49,17 +51,13 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
     tx.rows(sql!("reap_revoke"), (queue.pk, reaper, now_ms), |row| jobs::worker(row, 0))
 }
 
-/// Gives the jobs of fenced workers to the reaper; says whether more is left.
-fn take_over(tx: &mut Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<bool> {
-    let limit = request.limit.min(BATCH_MAX);
-    let asked = (queue.pk, limit as i64 + 1);
-    let mut pks: Vec<i64> = tx.rows(sql!("reap_take"), asked, |row| row.get(0))?;
-    let more = pks.len() > limit;
-    pks.truncate(limit);
+/// Gives the jobs of fenced workers to the reaper.
+fn take_over(tx: &mut Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<()> {
+    let asked = (queue.pk, request.limit.min(BATCH_MAX) as i64);
+    let pks: Vec<i64> = tx.rows(sql!("reap_take"), asked, |row| row.get(0))?;
     tx.hold(&request.claim, &pks)?;
     if !pks.is_empty() {
         tx.tally(queue).interrupted += pks.len() as i64;
     }
-    tx.bury_workers(queue)?;
-    Ok(more)
+    tx.bury_workers(queue)
 }

@@ -8,7 +8,6 @@ use mq_core::{History, JobId, QueueName};
 use super::verb;
 use crate::error::Result;
 use crate::jobs::{DONE, Place, READY, RUNNING};
-use crate::sql;
 use crate::tx::{Tx, span};
 
 /// See [`Engine::retry`](mq_core::engine::Engine::retry).
@@ -33,7 +32,7 @@ fn revive(tx: &mut Tx<'_>, target: &verb::Target<'_>, spread: Option<Duration>) 
         let revived = History::decode(&past).revived().encode();
         tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, revived))?;
     }
-    tx.execute(sql!("revive_key"), (queue.pk, &job.key, target.id.to_string()))?;
+    tx.own_key(queue, job.key.as_deref(), target.id)?;
     let nth = i64::try_from(target.index).unwrap_or(i64::MAX).saturating_add(1);
     let wait_ms = spread.map_or(0, |spread| span(spread).saturating_mul(nth));
     let at_ms = tx.now_ms.saturating_add(wait_ms).min(1 << 52);

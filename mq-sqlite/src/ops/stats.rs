@@ -19,7 +19,9 @@ pub(crate) fn stats(tx: &mut Tx<'_>, name: &QueueName) -> Result<QueueStats> {
     let created = head.map(|id| id.created_at().timestamp_millis());
     stats.oldest_ready_ms = created.map(time);
     stats.next_due_ms = tx.next_due_ms(&queue)?.map(time);
-    let workers = "SELECT count(*) FROM mq_workers WHERE queue = ?1 AND housekeeper = 0";
+    // One that is fenced out is not registered any more, although it is still to be taken over.
+    let workers = "SELECT count(*) FROM mq_workers
+        WHERE queue = ?1 AND housekeeper = 0 AND is_revoked = 0";
     stats.workers = time(tx.number(workers, [queue.pk])?);
     tx.row(sql!("stats_totals"), [queue.pk], |row| totals(row, &mut stats))?;
     let minute = (queue.pk, tx.now_ms / 60_000 - 1);

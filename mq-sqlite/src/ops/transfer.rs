@@ -6,7 +6,6 @@ use mq_core::{JobId, QueueName};
 use super::verb::{self, Target};
 use crate::error::Result;
 use crate::jobs::{DEAD, READY, SCHEDULED};
-use crate::sql;
 use crate::tx::{Queue, Tx};
 
 /// See [`Engine::transfer`](mq_core::engine::Engine::transfer).
@@ -34,15 +33,13 @@ fn move_one(tx: &mut Tx<'_>, target: &Target<'_>, to: &Queue) -> Result<()> {
         // The job is there already, and may even run: the copy here must not become a second one.
         return tx.remove(target.queue, target.id, target.job);
     }
-    let (job, id) = (target.job, target.id.to_string());
+    let job = target.job;
     // Here the job has ended; a producer that repeats itself must not make a second one.
     tx.end_key(target.queue, job.key.as_deref(), target.id)?;
     let seq = if job.state == READY { Some(tx.seq(to, job.level, false)?) } else { None };
     let moved = (job.pk, to.pk, seq);
     tx.execute("UPDATE mq_jobs SET queue = ?2, seq = ?3, cancel = 0 WHERE pk = ?1", moved)?;
-    if let Some(key) = &job.key {
-        tx.execute(sql!("transfer_key"), (to.pk, key, id))?;
-    }
+    tx.own_key(to, job.key.as_deref(), target.id)?;
     tx.wake(to);
     Ok(())
 }

@@ -78,16 +78,28 @@ impl Store {
     pub(crate) fn claim(&mut self, request: ClaimRequest) -> ClaimReply {
         let finished = self.finish(&request.finishes);
         let mut reply = ClaimReply { finished, now_ms: self.now_ms, ..ClaimReply::default() };
+        let is_repeat = request.queues.iter().any(|asked| self.is_used(&asked.claim));
         for asked in request.queues {
-            let left = request.limit.min(BATCH_MAX) - reply.jobs.len();
-            let (jobs, state) = self.claim_one(&asked.claim, asked.limit.min(left));
+            let left = request.limit.min(BATCH_MAX).saturating_sub(reply.jobs.len());
+            let (jobs, state) = self.claim_one(&asked.claim, asked.limit.min(left), is_repeat);
             reply.jobs.extend(jobs);
             reply.queues.push(state);
         }
         reply
     }
 
-    fn claim_one(&mut self, claim: &Claim, limit: usize) -> (Vec<Claimed>, QueueReply) {
+    /// Whether the request of a claim was made before; then it takes nothing new from any queue.
+    fn is_used(&mut self, claim: &Claim) -> bool {
+        let worker = self.queues.get_mut(&claim.queue).and_then(|queue| queue.member(claim.worker));
+        worker.is_some_and(|worker| claim.number <= worker.last)
+    }
+
+    fn claim_one(
+        &mut self,
+        claim: &Claim,
+        limit: usize,
+        is_repeat: bool,
+    ) -> (Vec<Claimed>, QueueReply) {
         let now_ms = self.now_ms;
         let Some(queue) = self.queues.get_mut(&claim.queue) else {
             return (Vec::new(), QueueReply::Lost);
@@ -95,22 +107,24 @@ impl Store {
         let Some(worker) = queue.member(claim.worker) else {
             return (Vec::new(), QueueReply::Lost);
         };
-        let is_new = claim.number > worker.last;
-        if is_new && queue.paused_ms.is_some() {
-            return (Vec::new(), QueueReply::Paused);
-        }
-        if is_new {
-            queue.promote(now_ms, usize::MAX / 2);
-            queue.take(claim, limit);
+        if !is_repeat {
+            worker.last = claim.number;
+            if queue.paused_ms.is_none() && limit > 0 {
+                queue.promote(now_ms, usize::MAX / 2);
+                queue.take(claim, limit);
+            }
         }
         let jobs = queue.held(claim);
-        let state = if queue.ready.iter().any(|list| !list.is_empty()) {
+        if queue.paused_ms.is_some() {
+            return (jobs, QueueReply::Paused);
+        }
+        let next_due_ms = queue.next_due_ms();
+        if queue.ready.iter().any(|list| !list.is_empty()) {
             queue.is_awake = true;
-            QueueReply::More
-        } else {
-            QueueReply::Empty { next_due_ms: queue.next_due_ms() }
-        };
-        (jobs, state)
+        } else if next_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
+            return (jobs, QueueReply::Empty { next_due_ms });
+        }
+        (jobs, QueueReply::More)
     }
 
     pub(crate) fn finish(&mut self, ends: &[Finish]) -> Vec<Finished> {
@@ -160,7 +174,7 @@ impl Store {
     pub(crate) fn leave(&mut self, name: &QueueName, worker: WorkerId) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         if let Some(worker) = queue.workers.get_mut(&worker) {
-            worker.is_revoked = true;
+            (worker.is_revoked, worker.until_ms) = (true, 0);
         }
         queue.bury_workers();
     }
@@ -193,8 +207,9 @@ impl Store {
         let mut reply = ReapReply { now_ms, ..ReapReply::default() };
         if is_new {
             reply.workers = queue.revoke(now_ms, request);
-            reply.more = queue.take_over(&request.claim, request.limit);
+            queue.take_over(&request.claim, request.limit);
         }
+        reply.more = queue.workers.values().any(|worker| worker.is_revoked);
         reply.jobs = queue.held(&request.claim);
         reply
     }
@@ -206,12 +221,14 @@ impl Store {
         for (id, job) in &queue.jobs {
             match job.place {
                 Place::Done { until_ms } | Place::Cancelled { until_ms } if until_ms <= now_ms => {
-                    over.push(*id);
+                    over.push((job.place.state(), until_ms, *id));
                 }
                 Place::Dead { at_ms } => dead.push((at_ms, *id)),
                 _ => {}
             }
         }
+        over.sort();
+        let over: Vec<_> = over.into_iter().map(|(_, _, id)| id).collect();
         dead.sort();
         let too_many = dead.len().saturating_sub(limits.dead_count);
         let old = |at_ms: u64| now_ms - at_ms > limits.dead_age_ms;
@@ -307,23 +324,20 @@ impl Queue {
         for (id, worker) in &mut self.workers {
             let is_other = *id != request.claim.worker;
             if is_other && !worker.is_revoked && worker.until_ms <= now_ms {
-                worker.is_revoked = true;
+                (worker.is_revoked, worker.until_ms) = (true, 0);
                 gone.push(*id);
             }
         }
         gone
     }
 
-    /// Whether more is left.
-    fn take_over(&mut self, claim: &Claim, limit: usize) -> bool {
+    fn take_over(&mut self, claim: &Claim, limit: usize) {
         let revoked = self.workers.values().filter(|worker| worker.is_revoked);
         let all: Vec<_> = revoked.flat_map(|worker| worker.claims.values()).flatten().collect();
         let ids: Vec<JobId> = all.iter().take(limit).map(|id| **id).collect();
-        let more = all.len() > ids.len();
         self.hold(claim, &ids);
         self.totals.interrupted += ids.len() as u64;
         self.bury_workers();
-        more
     }
 
     fn bury_workers(&mut self) {

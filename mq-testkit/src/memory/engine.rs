@@ -196,6 +196,10 @@ impl Engine for MemoryEngine {
         to: &QueueName,
         ids: &[JobId],
     ) -> Result<Vec<Act>, EngineError> {
+        if from == to {
+            let text = format!("the jobs are in queue `{from}` already");
+            return Err(EngineError::new(EngineErrorKind::Invalid, text));
+        }
         self.limited(ids.len(), |store| {
             ids.iter().map(|id| store.transfer(from, to, *id)).collect()
         })

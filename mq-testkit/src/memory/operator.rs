@@ -8,7 +8,7 @@ use mq_core::engine::{
 };
 use mq_core::{History, JobId, QueueName, Record, State};
 
-use super::state::{Counts, Job, Key, Place, Queue, Store};
+use super::state::{Counts, Job, Key, Place, Queue, Store, Worker};
 
 impl Store {
     pub(crate) fn stats(&self, name: &QueueName) -> QueueStats {
@@ -32,7 +32,8 @@ impl Store {
         stats.next_due_ms = queue.next_due_ms();
         stats.paused_since_ms = queue.paused_ms;
         let workers = queue.workers.values();
-        stats.workers = workers.filter(|worker| !worker.about.housekeeper).count() as u64;
+        let runs = |worker: &&Worker| !worker.about.housekeeper && !worker.is_revoked;
+        stats.workers = workers.filter(runs).count() as u64;
         let Counts { enqueued, done, failed, dead, interrupted } = queue.totals;
         (stats.enqueued_total, stats.done_total, stats.failed_total) = (enqueued, done, failed);
         (stats.dead_total, stats.interrupted_total) = (dead, interrupted);
@@ -52,7 +53,9 @@ impl Store {
             stats.running_count = stats.running.len();
             stats
         });
-        stats.collect()
+        let mut stats: Vec<_> = stats.collect();
+        stats.sort_by_key(|stats| (stats.about.started_ms, stats.worker));
+        stats
     }
 
     pub(crate) fn stored(&self, name: &QueueName, id: JobId) -> Option<Stored> {
@@ -119,10 +122,8 @@ impl Store {
             let job = queue.jobs.get_mut(&id)?;
             let past = job.history.as_deref().map(History::decode);
             job.history = past.map(|past| past.revived().encode());
-            if let Some(key) = job.key.as_ref().and_then(|key| queue.keys.get_mut(key)) {
-                key.free_ms = None;
-            }
-            let wait_ms = spread.map_or(0, |spread| spread.as_millis() as u64 * at as u64);
+            queue.own_key(id, now_ms);
+            let wait_ms = spread.map_or(0, |spread| spread.as_millis() as u64 * (at as u64 + 1));
             let later = Place::Scheduled { at_ms: now_ms + wait_ms, is_retry: false };
             queue.put(id, if wait_ms == 0 { Place::Ready } else { later }, false);
             Some(Act::Applied)
@@ -161,6 +162,10 @@ impl Store {
                 match keep {
                     None => drop(queue.remove(id, now_ms)),
                     Some(keep) => {
+                        let job = queue.jobs.get_mut(&id)?;
+                        let mut past = History::decode(job.history.as_deref().unwrap_or_default());
+                        past.ended_ms = Some(now_ms);
+                        job.history = Some(past.encode());
                         queue.end_key(id, now_ms);
                         let until_ms = now_ms + keep.as_millis() as u64;
                         queue.put(id, Place::Cancelled { until_ms }, false);
@@ -173,6 +178,7 @@ impl Store {
     }
 
     pub(crate) fn transfer(&mut self, from: &QueueName, to: &QueueName, id: JobId) -> Act {
+        let now_ms = self.now_ms;
         let mut moved = None;
         let act = self.act(from, id, |queue, place, now_ms| match place {
             Place::Running { .. } | Place::Done { .. } | Place::Cancelled { .. } => None,
@@ -183,8 +189,14 @@ impl Store {
         });
         if let Some(mut job) = moved {
             let queue = self.queues.entry(to.clone()).or_default();
+            // The job is there already, and may even run: it must not become two.
+            if queue.jobs.contains_key(&id) {
+                return act;
+            }
+            job.cancel_requested = false;
             let place = std::mem::replace(&mut job.place, Place::Dead { at_ms: 0 });
             queue.jobs.insert(id, job);
+            queue.own_key(id, now_ms);
             queue.put(id, place, false);
         }
         act

@@ -131,9 +131,18 @@ impl Queue {
     /// Notes that a job has ended, for its key; the first end counts.
     pub(crate) fn end_key(&mut self, id: JobId, now_ms: u64) {
         let key = self.jobs.get(&id).and_then(|job| job.key.as_ref());
-        let key = key.and_then(|key| self.keys.get_mut(key)).filter(|key| key.id == id);
-        if let Some(key) = key {
+        let key = key.and_then(|key| self.keys.get_mut(key));
+        if let Some(key) = key.filter(|key| key.id == id) {
             key.free_ms.get_or_insert(now_ms + KEY_MS);
+        }
+    }
+
+    /// Gives a job that lives again, or in another queue, its key, unless another job has it.
+    pub(crate) fn own_key(&mut self, id: JobId, now_ms: u64) {
+        let Some(text) = self.jobs.get(&id).and_then(|job| job.key.clone()) else { return };
+        let key = self.keys.get(&text);
+        if key.is_none_or(|key| key.id == id || self.is_free(key, now_ms)) {
+            self.keys.insert(text, Key { id, free_ms: None });
         }
     }
 
@@ -183,8 +192,8 @@ impl Queue {
         let half = limit.div_ceil(2);
         let from_retries = retries.len().min(limit - half.min(scheduled.len()).min(limit));
         let from_scheduled = scheduled.len().min(limit - from_retries);
-        let moved = scheduled.iter().take(from_scheduled).chain(retries.iter().take(from_retries));
-        for id in moved {
+        let (first, second) = scheduled[..from_scheduled].split_at(half.min(from_scheduled));
+        for id in first.iter().chain(&retries[..from_retries]).chain(second) {
             self.put(*id, Place::Ready, false);
         }
         self.is_awake |= self.ready.iter().any(|list| !list.is_empty());

@@ -1,6 +1,8 @@
--- Gives a job that lives again its idempotency key back, unless another job has it by now.
-local function revive_key(at, key, id)
+-- Gives a job that lives again, or in another queue, its idempotency key, unless another job has it
+-- by now.
+local function revive_key(at, key, id, now)
   if key == '' then return end
-  redis.call('HSETNX', at.keys, key, id)
-  if redis.call('HGET', at.keys, key) == id then redis.call('ZREM', at.expiry, key) end
+  if (key_holder(at.jobs, at.keys, at.expiry, key, now) or id) ~= id then return end
+  redis.call('HSET', at.keys, key, id)
+  redis.call('ZREM', at.expiry, key)
 end
