@@ -1,8 +1,8 @@
 //! Cancelling: what waits ends at once, what runs is asked.
 
-use mq_core::engine::Act;
+use mq_core::engine::{Act, BeatReply};
 use mq_core::lifecycle::Transition;
-use mq_core::{JobId, State};
+use mq_core::{History, JobId, State};
 
 use crate::Fixture;
 use crate::kit::{
@@ -25,6 +25,20 @@ pub async fn a_waiting_job_is_kept_for_its_retention(fixture: &dyn Fixture) {
         assert_eq!(after.at_ms, Some(fixture.now_ms() + ms(HOUR) * 3), "{place:?}");
         assert_eq!(after.record, before.record, "{place:?}");
         assert_eq!(hand.take(5).await, [], "{place:?}");
+    }
+}
+
+pub async fn a_job_that_is_kept_says_when_it_was_cancelled(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    for place in [Place::Ready, Place::Retrying] {
+        let id = bring(fixture, &hand, draft("q").retention(HOUR), place).await;
+        let before = stored(&engine, "q", id).await.expect("the job").history;
+        let mut expected = before.as_deref().map(History::decode).unwrap_or_default();
+        expected.ended_ms = Some(fixture.now_ms());
+        engine.cancel(&hand.queue, &[id]).await.expect("cancel");
+        let after = stored(&engine, "q", id).await.expect("the job").history;
+        assert_eq!(after.as_deref().map(History::decode), Some(expected), "{place:?}");
     }
 }
 
@@ -59,6 +73,20 @@ pub async fn a_request_outlives_the_worker_that_ran_the_job(fixture: &dyn Fixtur
     assert!(stored(&engine, "q", id).await.expect("the job").cancel_requested);
     reaper.end(&reaped[0], Transition::Cancel { until_ms: None }).await;
     assert_eq!(stored(&engine, "q", id).await, None);
+}
+
+pub async fn a_request_is_done_with_when_the_job_ends_while_it_waits(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let id = draft("q").retention(HOUR).put(&engine).await;
+    let job = hand.one().await;
+    engine.cancel(&hand.queue, &[id]).await.expect("cancel");
+    hand.end(&job, Transition::Release).await;
+    engine.cancel(&hand.queue, &[id]).await.expect("cancel");
+    let kept = stored(&engine, "q", id).await.expect("the job");
+    assert_eq!((kept.state, kept.cancel_requested), (State::Cancelled, false));
+    let expected = BeatReply::Extended { cancels: Vec::new(), now_ms: fixture.now_ms() };
+    assert_eq!(hand.beat(LEASE).await, expected);
 }
 
 pub async fn works_for_a_full_batch(fixture: &dyn Fixture) {

@@ -202,6 +202,32 @@ pub async fn a_repeat_of_an_empty_claim_stays_empty(fixture: &dyn Fixture) {
     assert_eq!(ids(&hand.ask(hand.token(8), 5).await.jobs), sent);
 }
 
+pub async fn a_repeat_of_a_claim_during_a_pause_stays_empty(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    put_many(&engine, "q", 3).await;
+    engine.pause(&hand.queue).await.expect("pause");
+    let claim = hand.fresh();
+    assert_eq!(hand.ask(claim.clone(), 5).await.jobs, []);
+    engine.resume(&hand.queue).await.expect("resume");
+    assert_eq!(hand.ask(claim, 5).await.jobs, [], "nobody waits for these any more");
+    assert_eq!(hand.take(5).await.len(), 3);
+}
+
+pub async fn a_repeat_takes_nothing_from_a_queue_that_was_lost_before(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let (hand, late) = (Hand::join(&engine, "a").await, Hand::stranger(&engine, "b"));
+    let sent = put_many(&engine, "a", 1).await;
+    put_many(&engine, "b", 1).await;
+    let queues = [hand.fresh(), late.fresh()].map(|claim| QueueClaim { claim, limit: 5 });
+    let request = ClaimRequest { finishes: Vec::new(), limit: 5, queues: queues.to_vec() };
+    let first = engine.claim(request.clone()).await.expect("claim");
+    assert_eq!((ids(&first.jobs), first.queues[1]), (sent, QueueReply::Lost));
+    late.rejoin(LONG).await;
+    assert_eq!(engine.claim(request).await.expect("claim").jobs, first.jobs);
+    assert_eq!(late.take(5).await.len(), 1);
+}
+
 pub async fn a_late_duplicate_of_an_old_claim_takes_nothing(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

@@ -92,6 +92,17 @@ pub async fn the_same_id_again_is_not_stored_again(fixture: &dyn Fixture) {
     assert_eq!(engine.stats(&queue("q")).await.expect("stats").enqueued_total, 2);
 }
 
+pub async fn a_job_is_no_duplicate_of_itself(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    for job in [draft("q"), draft("q").after(HOUR), draft("q").key("k")] {
+        let job = job.build();
+        for _ in 0..3 {
+            let reply = enqueue(&engine, vec![job.clone()]).await;
+            assert_eq!(reply, [EnqueueReply { id: job.id, duplicate: false }]);
+        }
+    }
+}
+
 pub async fn the_same_id_twice_in_one_call_is_stored_once(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let (job, delayed) = (draft("q").build(), draft("q").after(HOUR).build());

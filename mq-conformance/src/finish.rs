@@ -89,6 +89,28 @@ pub async fn a_repeat_changes_nothing(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn of_two_ends_of_one_job_the_first_counts(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    for (first, second) in [
+        (Transition::Bury, Transition::Done),
+        (Transition::Done, Transition::Bury),
+        (Transition::Release, Transition::Release),
+    ] {
+        draft("q").put(&engine).await;
+        let job = hand.one().await;
+        let ends = vec![finish(&job, first, None), finish(&job, second, None)];
+        let answers = engine.finish(ends).await.expect("finish");
+        assert_eq!(answers, [Finished::Applied, Finished::Already], "{first:?}, then {second:?}");
+        let expected = match first {
+            Transition::Bury => Some(State::Dead),
+            Transition::Release => Some(State::Ready),
+            _ => None,
+        };
+        assert_eq!(state(&engine, "q", job.id).await, expected);
+    }
+}
+
 pub async fn a_claim_that_was_taken_over_is_fenced(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     for (number, (transition, _)) in transitions(fixture.now_ms()).into_iter().enumerate() {

@@ -86,6 +86,13 @@ pub async fn it_says_since_when_and_twice_is_once(fixture: &dyn Fixture) {
     assert_eq!(since().await, None);
 }
 
+pub async fn a_queue_that_is_paused_before_its_first_job_is_listed(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let q = queue("not yet");
+    engine.pause(&q).await.expect("pause");
+    assert_eq!(engine.queues().await.expect("queues"), [q]);
+}
+
 pub async fn other_queues_are_not_affected(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "b").await;

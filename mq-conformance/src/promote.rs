@@ -112,6 +112,22 @@ pub async fn the_limit_counts_retries_and_schedules_together(fixture: &dyn Fixtu
     }
 }
 
+pub async fn scheduled_jobs_and_retries_come_in_turn(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let retry = draft("q").put(&engine).await;
+    let at_ms = fixture.now_ms() + 1;
+    hand.end(&hand.one().await, Transition::Retry { at_ms }).await;
+    let mut scheduled = Vec::new();
+    for _ in 0..4 {
+        scheduled.push(draft("q").after(MS).put(&engine).await);
+    }
+    fixture.advance(MS).await;
+    assert_eq!(engine.promote(&hand.queue, 4).await.expect("promote").done, 4);
+    let expected = [scheduled[0], scheduled[1], retry, scheduled[2]];
+    assert_eq!(listed(&engine, "q", State::Ready).await, expected);
+}
+
 pub async fn a_promoted_job_keeps_its_priority(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

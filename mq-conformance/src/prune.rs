@@ -96,6 +96,29 @@ pub async fn works_in_portions(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn a_portion_counts_done_and_cancelled_jobs_together(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let until_ms = fixture.now_ms() + ms(HOUR);
+    for transition in
+        [Transition::Retain { until_ms }, Transition::Cancel { until_ms: Some(until_ms) }]
+    {
+        put_many(&engine, "q", 2).await;
+        for job in hand.take(2).await {
+            hand.end(&job, transition).await;
+        }
+    }
+    fixture.advance(HOUR).await;
+    let kept = async || {
+        let stats = engine.stats(&hand.queue).await.expect("stats");
+        (stats.done, stats.cancelled)
+    };
+    for left in [(0, 1), (0, 0)] {
+        engine.prune(&hand.queue, limits(10, u64::MAX, 3)).await.expect("prune");
+        assert_eq!(kept().await, left);
+    }
+}
+
 pub async fn leaves_everything_else_alone(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let mut kept = Vec::new();
@@ -170,6 +193,26 @@ pub async fn a_key_outlives_the_pruning_of_its_job_by_a_day_at_most(fixture: &dy
     fixture.advance(DAY + MS).await;
     prune(fixture, "q", PruneLimits::default()).await;
     draft("q").key("k").put(&engine).await;
+}
+
+pub async fn a_key_is_free_once_its_day_is_over_and_its_kept_job_gone(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    for prunes in [0, 1, 3] {
+        let id = draft("q").key("k").put(&engine).await;
+        let until_ms = fixture.now_ms() + ms(DAY * 9);
+        hand.end(&hand.one().await, Transition::Retain { until_ms }).await;
+        fixture.advance(DAY).await;
+        for _ in 0..prunes {
+            prune(fixture, "q", PruneLimits::default()).await;
+        }
+        let reply = draft("q").key("k").send(&engine).await;
+        assert_eq!(reply, EnqueueReply { id, duplicate: true }, "the job is still there");
+        engine.delete(&hand.queue, &[id]).await.expect("delete");
+        let next = draft("q").key("k").put(&engine).await;
+        engine.delete(&hand.queue, &[next]).await.expect("delete");
+        fixture.advance(DAY).await;
+    }
 }
 
 pub async fn an_unknown_queue_has_nothing_to_prune(fixture: &dyn Fixture) {

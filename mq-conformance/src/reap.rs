@@ -152,6 +152,42 @@ pub async fn a_repeat_gives_the_same_jobs_and_takes_nothing_new(fixture: &dyn Fi
     assert_eq!(rest.jobs.len(), 12);
 }
 
+pub async fn a_repeat_of_a_sweep_that_found_nothing_takes_nothing(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let reaper = Hand::join(&engine, "q").await;
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    let sent = put_many(&engine, "q", 2).await;
+    hand.take(2).await;
+    let claim = reaper.fresh();
+    assert_eq!(reaper.reap_as(claim.clone(), 10).await.jobs, []);
+    fixture.advance(LEASE).await;
+    // A copy that was under way all the time: nobody would ever hear of what it took.
+    let late = reaper.reap_as(claim, 10).await;
+    assert_eq!((late.jobs, late.workers), (Vec::new(), Vec::new()));
+    assert_eq!(ids(&reaper.reap(10).await.jobs), sent);
+}
+
+pub async fn says_that_more_is_left_exactly_if_it_is(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let reaper = Hand::join(&engine, "q").await;
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    put_many(&engine, "q", 4).await;
+    hand.take(4).await;
+    reaper.sweep_for(fixture, LEASE - MS).await;
+    fixture.advance(MS).await;
+    let claim = reaper.fresh();
+    for _ in 0..2 {
+        // Also to a repeat: the first answer may have been lost, and with it that there is more.
+        let reply = reaper.reap_as(claim.clone(), 2).await;
+        assert_eq!((reply.jobs.len(), reply.more), (2, true));
+    }
+    let claim = reaper.fresh();
+    for _ in 0..2 {
+        let reply = reaper.reap_as(claim.clone(), 2).await;
+        assert_eq!((reply.jobs.len(), reply.more), (2, false));
+    }
+}
+
 pub async fn after_a_gap_without_sweeps_workers_may_report_first(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let reaper = Hand::join(&engine, "q").await;

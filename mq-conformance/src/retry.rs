@@ -30,6 +30,19 @@ pub async fn gives_attempts_back_and_keeps_the_past(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn gives_attempts_back_to_a_job_that_put_itself_off(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let id = draft("q").put(&engine).await;
+    let at_ms = fixture.now_ms() + ms(HOUR);
+    let history = past(3, fixture.now_ms());
+    hand.end_with(&hand.one().await, Transition::Schedule { at_ms }, &history).await;
+    let acts = engine.retry(&hand.queue, &[id], None).await.expect("retry");
+    assert_eq!(acts, [Act::Applied]);
+    let now = History::decode(&hand.one().await.history.expect("a history"));
+    assert_eq!((now.attempts, now.lifetime_attempts()), (0, 3));
+}
+
 pub async fn a_history_that_cannot_be_read_does_not_stop_it(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
@@ -62,6 +75,23 @@ pub async fn a_spread_staggers_the_jobs(fixture: &dyn Fixture) {
     assert!(due.windows(2).all(|pair| pair[1] == pair[0] + ms(spread)), "{due:?}");
     fixture.advance(spread * 10).await;
     assert_eq!(set(&hand.drain().await), set(&ids));
+}
+
+pub async fn the_first_of_a_spread_waits_as_well(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let id = draft("q").after(HOUR).put(&engine).await;
+    engine.retry(&hand.queue, &[id], Some(HOUR * 2)).await.expect("retry");
+    let job = stored(&engine, "q", id).await.expect("the job");
+    assert_eq!(job.at_ms, Some(fixture.now_ms() + ms(HOUR * 2)));
+}
+
+pub async fn a_spread_of_nothing_means_at_once(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    let id = draft("q").after(HOUR).put(&engine).await;
+    engine.retry(&hand.queue, &[id], Some(Duration::ZERO)).await.expect("retry");
+    assert_eq!(state(&engine, "q", id).await, Some(State::Ready));
 }
 
 pub async fn a_thousand_dead_letters_come_back_at_once(fixture: &dyn Fixture) {

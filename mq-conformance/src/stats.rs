@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mq_core::Priority;
 use mq_core::engine::{About, QueueStats};
 use mq_core::lifecycle::Transition;
+use mq_core::{JobId, Priority};
 
 use crate::Fixture;
 use crate::kit::{HOUR, Hand, LEASE, MS, Place, bring, draft, ms, past, put_many, queue};
@@ -114,6 +114,19 @@ pub async fn the_oldest_ready_job_is_the_next_to_run(fixture: &dyn Fixture) {
     assert_eq!(stats(fixture, "q").await.oldest_ready_ms, None);
 }
 
+pub async fn of_several_ready_lists_the_first_one_counts_as_oldest(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let low = draft("q").priority(Priority::Low).put(&engine).await;
+    let high = loop {
+        let id = JobId::new();
+        if id.created_at() > low.created_at() {
+            break draft("q").priority(Priority::High).id(id).put(&engine).await;
+        }
+    };
+    let oldest = stats(fixture, "q").await.oldest_ready_ms;
+    assert_eq!(oldest, Some(high.created_at().timestamp_millis() as u64));
+}
+
 pub async fn housekeepers_are_not_counted_as_workers(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     Hand::join(&engine, "q").await;
@@ -144,6 +157,42 @@ pub async fn workers_are_shown_with_what_they_hold(fixture: &dyn Fixture) {
     held.sort();
     assert_eq!(workers[0].running, held);
     assert!(workers.iter().all(|stats| stats.queue == hand.queue));
+}
+
+pub async fn a_worker_that_is_fenced_out_is_shown_and_not_counted(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let keeper = Hand::join(&engine, "q").await;
+    let (gone, left) = (Hand::join_for(&engine, "q", LEASE).await, Hand::join(&engine, "q").await);
+    put_many(&engine, "q", 2).await;
+    gone.take(1).await;
+    left.take(1).await;
+    engine.leave(&left.queue, left.worker).await.expect("leave");
+    keeper.sweep_for(fixture, LEASE - MS).await;
+    put_many(&engine, "q", 1).await;
+    assert_eq!(stats(fixture, "q").await.workers, 2);
+    fixture.advance(MS).await;
+    keeper.reap(0).await;
+    assert_eq!(stats(fixture, "q").await.workers, 1);
+    let workers = engine.workers(&keeper.queue).await.expect("workers");
+    let shown = workers.iter().find(|stats| stats.worker == gone.worker).expect("the worker");
+    assert_eq!((shown.lease_until_ms, shown.running_count), (0, 1));
+}
+
+pub async fn workers_come_in_the_order_in_which_they_started(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let mut expected = Vec::new();
+    for started_ms in [5, 3, 9, 1] {
+        let hand = Hand::stranger(&engine, "q");
+        let mut about = About::default();
+        about.started_ms = started_ms;
+        engine.join(&hand.queue, hand.worker, LEASE, &about).await.expect("join");
+        expected.push((started_ms, hand.worker));
+    }
+    expected.sort();
+    let workers = engine.workers(&queue("q")).await.expect("workers");
+    let shown: Vec<_> =
+        workers.iter().map(|stats| (stats.about.started_ms, stats.worker)).collect();
+    assert_eq!(shown, expected);
 }
 
 pub async fn queues_are_all_there_ever_were_sorted(fixture: &dyn Fixture) {

@@ -22,6 +22,7 @@ macro_rules! suite {
                 one_call_may_fill_many_queues,
                 jobs_of_one_call_become_visible_together,
                 the_same_id_again_is_not_stored_again,
+                a_job_is_no_duplicate_of_itself,
                 the_same_id_twice_in_one_call_is_stored_once,
                 the_same_id_again_changes_nothing_wherever_the_job_is,
                 the_same_key_answers_with_the_job_that_is_there,
@@ -48,6 +49,8 @@ macro_rules! suite {
                 never_gives_a_job_to_two_workers,
                 a_repeat_gives_the_same_jobs_and_takes_nothing_new,
                 a_repeat_of_an_empty_claim_stays_empty,
+                a_repeat_of_a_claim_during_a_pause_stays_empty,
+                a_repeat_takes_nothing_from_a_queue_that_was_lost_before,
                 a_late_duplicate_of_an_old_claim_takes_nothing,
                 a_repeat_does_not_give_what_was_finished_meanwhile,
                 numbers_are_each_workers_own,
@@ -62,6 +65,7 @@ macro_rules! suite {
                 each_transition_leads_to_its_state,
                 only_failures_count_as_retrying,
                 a_repeat_changes_nothing,
+                of_two_ends_of_one_job_the_first_counts,
                 a_claim_that_was_taken_over_is_fenced,
                 a_claim_of_an_earlier_attempt_cannot_end_the_next,
                 nobody_ends_the_job_of_another,
@@ -116,6 +120,7 @@ macro_rules! suite {
                 claims_alone_also_drain_a_flood_of_due_jobs,
                 a_flood_of_retries_does_not_hold_up_schedules,
                 the_limit_counts_retries_and_schedules_together,
+                scheduled_jobs_and_retries_come_in_turn,
                 a_promoted_job_keeps_its_priority,
                 jobs_become_ready_in_the_order_they_were_due,
                 many_promoters_at_once_promote_each_job_once,
@@ -127,6 +132,8 @@ macro_rules! suite {
                 a_worker_that_renewed_in_time_is_left_alone,
                 when_the_reaper_dies_too_the_next_one_takes_over,
                 takes_at_most_the_limit_and_says_that_more_is_left,
+                says_that_more_is_left_exactly_if_it_is,
+                a_repeat_of_a_sweep_that_found_nothing_takes_nothing,
                 a_repeat_gives_the_same_jobs_and_takes_nothing_new,
                 after_a_gap_without_sweeps_workers_may_report_first,
                 the_first_sweep_ever_also_finds_the_dead_in_time,
@@ -142,16 +149,21 @@ macro_rules! suite {
                 keeps_the_newest_dead_letters,
                 removes_dead_letters_by_age,
                 works_in_portions,
+                a_portion_counts_done_and_cancelled_jobs_together,
                 leaves_everything_else_alone,
                 forgets_the_keys_of_jobs_long_gone_and_no_others,
                 a_key_is_not_forgotten_before_its_job,
                 a_key_outlives_the_pruning_of_its_job_by_a_day_at_most,
+                a_key_is_free_once_its_day_is_over_and_its_kept_job_gone,
                 an_unknown_queue_has_nothing_to_prune,
             }
             retry {
                 gives_attempts_back_and_keeps_the_past,
+                gives_attempts_back_to_a_job_that_put_itself_off,
                 a_history_that_cannot_be_read_does_not_stop_it,
                 a_spread_staggers_the_jobs,
+                the_first_of_a_spread_waits_as_well,
+                a_spread_of_nothing_means_at_once,
                 a_thousand_dead_letters_come_back_at_once,
                 a_revived_job_can_die_and_be_revived_again,
             }
@@ -169,8 +181,10 @@ macro_rules! suite {
             }
             cancel {
                 a_waiting_job_is_kept_for_its_retention,
+                a_job_that_is_kept_says_when_it_was_cancelled,
                 a_running_job_is_marked_until_it_ends_for_good,
                 a_request_outlives_the_worker_that_ran_the_job,
+                a_request_is_done_with_when_the_job_ends_while_it_waits,
                 works_for_a_full_batch,
                 a_cancelled_job_is_not_run_as_well,
             }
@@ -178,6 +192,7 @@ macro_rules! suite {
                 a_job_arrives_as_it_was,
                 a_moved_job_runs_there_and_nowhere_else,
                 a_moved_job_has_its_whole_life_before_it,
+                a_moved_job_has_its_key_unless_another_has_it,
                 there_and_back_again,
                 several_jobs_keep_their_order,
                 works_for_a_full_batch,
@@ -221,6 +236,7 @@ macro_rules! suite {
                 enqueueing_and_the_operators_verbs_go_on,
                 the_dead_are_found_all_the_same,
                 it_says_since_when_and_twice_is_once,
+                a_queue_that_is_paused_before_its_first_job_is_listed,
                 other_queues_are_not_affected,
             }
             list {
@@ -244,8 +260,11 @@ macro_rules! suite {
                 totals_count_what_happened,
                 the_last_full_minute_is_counted,
                 the_oldest_ready_job_is_the_next_to_run,
+                of_several_ready_lists_the_first_one_counts_as_oldest,
                 housekeepers_are_not_counted_as_workers,
                 workers_are_shown_with_what_they_hold,
+                a_worker_that_is_fenced_out_is_shown_and_not_counted,
+                workers_come_in_the_order_in_which_they_started,
                 queues_are_all_there_ever_were_sorted,
             }
             audit {

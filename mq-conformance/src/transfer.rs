@@ -1,12 +1,12 @@
 //! Moving jobs to another queue of the same store.
 
-use mq_core::engine::Act;
+use mq_core::engine::{Act, EnqueueReply};
 use mq_core::lifecycle::Transition;
 use mq_core::{Priority, State};
 
 use crate::Fixture;
 use crate::kit::{
-    HOUR, Hand, Place, bring, draft, ids, listed, past, put_many, queue, set, state, stored,
+    DAY, HOUR, Hand, Place, bring, draft, ids, listed, past, put_many, queue, set, state, stored,
 };
 
 pub async fn a_job_arrives_as_it_was(fixture: &dyn Fixture) {
@@ -62,6 +62,26 @@ pub async fn a_moved_job_has_its_whole_life_before_it(fixture: &dyn Fixture) {
     to.end_with(&job, Transition::Retry { at_ms }, &past(1, at_ms)).await;
     to.end(&to.one().await, Transition::Done).await;
     assert_eq!(state(&engine, "to", id).await, None);
+}
+
+pub async fn a_moved_job_has_its_key_unless_another_has_it(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "to").await;
+    let other = draft("to").key("k").put(&engine).await;
+    let moved = draft("from").key("k").put(&engine).await;
+    let there = draft("from").key("free").put(&engine).await;
+    let acts = engine.transfer(&queue("from"), &hand.queue, &[moved, there]).await;
+    assert_eq!(acts.expect("transfer"), [Act::Applied; 2]);
+    let duplicate = |id| EnqueueReply { id, duplicate: true };
+    assert_eq!(draft("to").key("k").send(&engine).await, duplicate(other));
+    assert_eq!(draft("to").key("free").send(&engine).await, duplicate(there));
+    // A key whose day is over is nobody's, pruned or not.
+    engine.delete(&hand.queue, &[other, there, moved]).await.expect("delete");
+    fixture.advance(DAY).await;
+    let moved = draft("from").key("free").put(&engine).await;
+    let acts = engine.transfer(&queue("from"), &hand.queue, &[moved]).await;
+    assert_eq!(acts.expect("transfer"), [Act::Applied]);
+    assert_eq!(draft("to").key("free").send(&engine).await, duplicate(moved));
 }
 
 pub async fn there_and_back_again(fixture: &dyn Fixture) {

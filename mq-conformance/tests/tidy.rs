@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Files that hold no cases.
-const OTHERS: [&str; 4] = ["lib", "fixture", "kit", "suite"];
+const OTHERS: [&str; 5] = ["lib", "differential", "fixture", "kit", "suite"];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
@@ -17,6 +17,9 @@ fn written(src: &Path) -> BTreeSet<String> {
     let mut cases = BTreeSet::new();
     for entry in std::fs::read_dir(src).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let operation = path.file_stem().unwrap().to_string_lossy().into_owned();
         if OTHERS.contains(&operation.as_str()) {
             continue;

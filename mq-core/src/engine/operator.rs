@@ -106,7 +106,7 @@ pub struct QueueStats {
     pub dead: u64,
     /// Kept jobs that were cancelled.
     pub cancelled: u64,
-    /// When the job at the head of the ready lists was enqueued, ms since 1970.
+    /// When the job that is next to run was enqueued, ms since 1970.
     pub oldest_ready_ms: Option<u64>,
     /// When the next scheduled job or retry is due, ms since 1970.
     pub next_due_ms: Option<u64>,

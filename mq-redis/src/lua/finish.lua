@@ -63,7 +63,7 @@ local function move(number, id, action, at_ms, history, level, key, failed)
   if stays and history ~= '' then append(histories, id, history) end
   -- A job that is to be run again keeps a request to cancel it: its next worker is told.
   if not lives then append(over, id) end
-  -- A dead letter has not ended, so its key holds; one that is kept holds it as long as it is there.
+  -- A dead letter has not ended, so its key holds; a kept job holds it as long as it is there.
   if key ~= '' and not lives and action ~= 'bury' then append(keyed, key, id, now + 86400000) end
   return 'A'
 end

@@ -37,7 +37,8 @@ impl Store {
         if let Some(text) = &job.idempotency_key {
             let held = queue.keys.get(text).filter(|key| !queue.is_free(key, now_ms));
             if let Some(key) = held {
-                return EnqueueReply { id: key.id, duplicate: true };
+                // A job that has ended under this very id is no duplicate of itself.
+                return EnqueueReply { id: key.id, duplicate: key.id != job.id };
             }
             queue.keys.insert(text.clone(), Key { id: job.id, free_ms: None });
         }
