@@ -1,6 +1,9 @@
 //! The operator's side: look at queues, jobs and workers, and act on them.
 
 mod info;
+mod mover;
+mod moving;
+mod reclaim;
 mod select;
 
 use std::time::Duration;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::info::{JobInfo, QueueInfo};
+pub use self::moving::{Move, MoveError, MoveProgress, MoveReport, MoveSide, MovedQueue};
 pub use self::select::{Filter, JobPage, PageCursor};
 use crate::client::Client;
 use crate::engine::{Act, AuditReport, BATCH_MAX, Engine, EngineError, ListRequest, WorkerStats};
@@ -256,6 +260,21 @@ impl Admin {
             }
             Verb::Transfer(to) => engine.transfer(queue, to, ids).await,
         }
+    }
+
+    /// Moves all jobs to another store, whatever their state: with their ids, histories, times and
+    /// keys, byte for byte. Await the result; options go in between:
+    /// `from.admin().move_to(&to).queues(["mail"]).await?`.
+    ///
+    /// Loses and doubles nothing, also if it stops in the middle; the same move goes on where it
+    /// stopped. Stop producers and workers first: jobs that run are waited for, and jobs that
+    /// arrive meanwhile are moved as well, but what arrives later stays. At the source the queues
+    /// are paused from then on. At the destination they are paused meanwhile, and stay so if they
+    /// were paused before, there or, for queues not in use there, at the source.
+    ///
+    /// Not moved: counters, and the memory of idempotency keys whose jobs have ended.
+    pub fn move_to<'a>(&self, to: &Client) -> Move<'a> {
+        Move::new(self.client.engine(), to.engine())
     }
 
     /// Stops workers from taking jobs from a queue; running jobs go on, enqueueing goes on.

@@ -254,6 +254,11 @@ impl QueueStats {
     pub fn open(&self) -> u64 {
         self.ready + self.scheduled + self.retrying + self.running
     }
+
+    /// Jobs that there are, in whatever state.
+    pub fn all(&self) -> u64 {
+        self.open() + self.done + self.dead + self.cancelled
+    }
 }
 
 impl Finding {

@@ -1,7 +1,7 @@
 //! What tells this store from all others.
 
 use mq_core::WorkerId;
-use mq_core::engine::EngineError;
+use mq_core::engine::{EngineError, EngineErrorKind};
 
 use super::answer::{ask, text};
 use super::verb::command;
@@ -23,5 +23,10 @@ pub(crate) async fn identity(engine: &RedisEngine) -> Result<String, EngineError
     let mut set = command("SET", &key);
     set.arg(WorkerId::random().to_string()).arg("NX");
     request.cmd(set).cmd(command("GET", &key));
-    Ok(text(ask(engine, &request).await?.nth(1).unwrap_or_default()))
+    let name = text(ask(engine, &request).await?.nth(1).unwrap_or_default());
+    if name.is_empty() {
+        let text = format!("somebody removes the key {key} as it is written: find out who");
+        return Err(EngineError::new(EngineErrorKind::Unknown, text));
+    }
+    Ok(name)
 }
