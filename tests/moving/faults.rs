@@ -95,6 +95,10 @@ macro_rules! passed_on {
                 self.through(self.inner.$name($($arg),*)).await
             })+
 
+            fn database(&self) -> Option<String> {
+                self.inner.database()
+            }
+
             fn durability(&self) -> Durability {
                 self.inner.durability()
             }
