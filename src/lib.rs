@@ -67,3 +67,8 @@ pub mod __private {
     pub use mq_core::registry::Registration;
     pub use mq_core::{Backoff, Context, Handler, Jitter, Job, JobOptions, Priority};
 }
+
+/// Compiles what the guide shows.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sqlite.md")]
+mod sqlite_guide {}
