@@ -7,7 +7,8 @@
  * and may add some of what was written since: a disk is free to have more than it was told to have.
  * So may a copy, of a process that died before its fsync was carried out.
  *
- * MQ_POWER_CUT=3 makes the process die in front of its third fsync.
+ * MQ_POWER_CUT=3 makes the process die in front of its third fsync. MQ_POWER_DELAY_MS=1000 makes
+ * each fsync of a log take a second longer.
  *
  * Only files directly in MQ_POWER_DIR count. One lock orders the copies of all processes, so that
  * nothing older ever replaces what is newer.
@@ -106,6 +107,15 @@ static void cut(void)
         kill(getpid(), SIGKILL);
 }
 
+static void delay(const char *name)
+{
+    const char *ms = getenv("MQ_POWER_DELAY_MS");
+    size_t length = strlen(name);
+
+    if (ms != NULL && length > 4 && strcmp(name + length - 4, "-wal") == 0)
+        usleep(1000 * (useconds_t)atoi(ms));
+}
+
 static int record(int fd, sync_call *sync)
 {
     char path[PATH_MAX], image[PATH_MAX];
@@ -115,6 +125,7 @@ static int record(int fd, sync_call *sync)
     if (name == NULL)
         return sync(fd);
     cut();
+    delay(name);
     held = lock();
     in_disk(image, name);
     copy(fd, image);

@@ -16,7 +16,7 @@ mod store;
 pub use file::{File, Lock};
 pub use fleet::{Fleet, Settings, WorkerProcess};
 pub use job::{App, Chaos, QUEUE};
-pub use power::{CUT, Disk, Left};
+pub use power::{CUT, DELAY, Disk, Left};
 pub use producer::{PACE, Producer, WORK};
 pub use scene::{Scene, chance, lasts, times};
 pub use store::Store;

@@ -17,6 +17,8 @@ use crate::file::File;
 /// The variable that makes a process die in front of its fsync with this number, where a power
 /// loss hurts most.
 pub const CUT: &str = "MQ_POWER_CUT";
+/// The variable that makes each fsync of a log take so much longer, in ms.
+pub const DELAY: &str = "MQ_POWER_DELAY_MS";
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
 

@@ -1,7 +1,9 @@
 //! A store, a ledger and a producer: what every fault test begins with and is judged by.
 
 use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mq_core::engine::{QueueStats, Schedule};
@@ -27,7 +29,16 @@ pub struct Scene {
     pub queue: QueueName,
     url: String,
     producer: Producer,
+    progress: Mutex<Progress>,
     dir: tempfile::TempDir,
+}
+
+/// What the ledger said as far as it was read.
+#[derive(Debug, Default)]
+struct Progress {
+    bytes: u64,
+    starts: usize,
+    acks: usize,
 }
 
 impl Scene {
@@ -39,7 +50,8 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
         let client = connect(url).await;
         let producer = Producer::new(client.clone(), &dir.path().join("ledger"));
-        Self { client, queue: producer.queue.clone(), url: url.to_owned(), producer, dir }
+        let (queue, progress) = (producer.queue.clone(), Mutex::default());
+        Self { client, queue, url: url.to_owned(), producer, progress, dir }
     }
 
     /// Goes on with another store. What was written down so far counts there as well.
@@ -141,16 +153,31 @@ impl Scene {
 
     /// How many handlers have started so far.
     pub fn starts(&self) -> usize {
-        self.count(|event| matches!(event, Event::Started { .. }))
+        self.read_on().starts
     }
 
     /// How many jobs the store has acknowledged so far.
     pub fn acks(&self) -> usize {
-        self.count(|event| matches!(event, Event::Acked { .. }))
+        self.read_on().acks
     }
 
-    fn count(&self, counts: impl Fn(&Event) -> bool) -> usize {
-        self.entries().iter().filter(|entry| counts(&entry.event)).count()
+    /// Reads what the ledger has got since the last time: a long run asks thousands of times.
+    fn read_on(&self) -> MutexGuard<'_, Progress> {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Vec::new();
+        let read = std::fs::File::open(self.ledger_path()).and_then(|mut file| {
+            file.seek(SeekFrom::Start(progress.bytes))?;
+            file.read_to_end(&mut new)
+        });
+        read.unwrap_or_else(|error| panic!("cannot read the ledger: {error}"));
+        for line in new.split_inclusive(|byte| *byte == b'\n').filter(|l| l.ends_with(b"\n")) {
+            progress.bytes += line.len() as u64;
+            let entry = Entry::parse(line).unwrap_or_else(|error| panic!("{error}"));
+            let Some(entry) = entry else { continue };
+            progress.starts += usize::from(matches!(entry.event, Event::Started { .. }));
+            progress.acks += usize::from(matches!(entry.event, Event::Acked { .. }));
+        }
+        progress
     }
 
     /// Waits until so many jobs are acknowledged, or until this says that there will be no more.

@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{CUT, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times};
+use mq_chaos::{CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times};
+use mq_core::JobId;
 use mq_core::rng::Rng;
-use mq_core::{JobId, clock};
 use mq_testkit::{Account, Entry, Event};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
@@ -117,27 +117,34 @@ async fn f71_a_power_cut_takes_the_last_commits_at_most() {
     assert!(cuts("normal").await > 0);
 }
 
-/// The level `Disk1s`, to the letter: what is two seconds old is on the disk, be the file busy
-/// or idle.
+/// One producer for so long, then a cut that leaves nothing but what is sure. How many of its jobs
+/// were acknowledged, and how many of those are gone.
+async fn produce(more: &[(&'static str, u64)], time: Duration) -> (usize, usize) {
+    let scene = Scene::new("sqlite::memory:").await;
+    let mut disk = Disk::new(scene.dir());
+    let mut settings = producing(settings(&scene, &disk, "normal"), 20, 0);
+    settings.more.extend(more.iter().map(|(name, value)| (*name, value.to_string())));
+    let mut producer = Fleet::start(PRODUCER, settings, 1);
+    scene.until_acked(1, || false).await;
+    lasts(time).await;
+    producer.kill9();
+    disk.cut(Left::Nothing, &mut Rng::seeded(0));
+    let missing = missing(&scene, &disk, 0, &HashSet::new());
+    (scene.acks(), missing.len())
+}
+
+/// The level `Disk1s`, to the letter. The age of what is gone is checked by [`missing`].
 #[tokio::test(flavor = "multi_thread")]
-async fn f71_what_is_two_seconds_old_survives_at_any_level() {
-    for (pace_ms, most) in [(20, 200), (100_000, 1)] {
-        let scene = Scene::new("sqlite::memory:").await;
-        let mut disk = Disk::new(scene.dir());
-        let settings = producing(settings(&scene, &disk, "normal"), pace_ms, 0);
-        let mut producer = Fleet::start(PRODUCER, settings, 1);
-        scene.until_acked(most, || false).await;
-        if most == 1 {
-            lasts(Duration::from_millis(AGE_MAX_MS)).await;
-        }
-        producer.kill9();
-        let cut_ms = clock::wall_ms();
-        disk.cut(Left::Nothing, &mut Rng::seeded(0));
-        let folder = tempfile::tempdir().expect("a folder for a copy");
-        let there = disk.copy(folder.path()).jobs();
-        let acked = acked(&scene.entries());
-        let old = acked.iter().filter(|(at_ms, _)| at_ms + AGE_MAX_MS <= cut_ms);
-        let gone = old.filter(|(_, id)| !there.contains_key(id)).count();
-        assert_eq!(gone, 0, "of {} acknowledged, {} on the disk", acked.len(), there.len());
-    }
+async fn f71_a_power_cut_takes_two_seconds_at_most_and_from_an_idle_file_nothing() {
+    let time = Duration::from_millis(3_500);
+    let ((busy, _), (idle, gone), (slow, slow_gone)) = tokio::join!(
+        produce(&[], time),
+        // One job, and then a pause that lasts.
+        produce(&[(PACE, 100_000)], Duration::from_secs(5)),
+        // The first sync is not over when the power is cut: all is gone, and it is not much.
+        produce(&[(DELAY, 4_000)], time),
+    );
+    assert_eq!((idle, gone), (1, 0), "acknowledged five seconds ago");
+    assert!(busy > 50, "{busy}");
+    assert_eq!(slow, slow_gone);
 }

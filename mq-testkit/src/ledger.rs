@@ -1,8 +1,9 @@
 //! What many processes saw, in one file that survives `kill -9` of any of them.
 //!
 //! One event is one line and one `write` to a file opened for appending, so lines of different
-//! processes never mix and a process that dies leaves whole lines. What was written is in the
-//! operating system's hands; only a power loss of the machine could take it.
+//! processes never mix. A process that is killed in the middle of a `write` leaves the beginning of
+//! a line, which is read as if it were not there: nothing came of that event. What was written is
+//! in the operating system's hands; only a power loss of the machine could take it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -70,6 +71,20 @@ pub enum Event {
     },
 }
 
+impl Entry {
+    /// Reads a line; none if it is empty or was never finished.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(line: &[u8]) -> io::Result<Option<Self>> {
+        match serde_json::from_slice(line) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(error) if error.is_eof() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 impl Ledger {
     /// Opens a ledger, new or not.
     ///
@@ -85,7 +100,9 @@ impl Ledger {
     /// What the file system says; also when it took only a part of the line.
     pub fn write(&self, event: Event) -> io::Result<()> {
         let entry = Entry { at_ms: clock::wall_ms(), process: std::process::id(), event };
-        let mut line = serde_json::to_vec(&entry)?;
+        // Begins a line even if somebody has died in the middle of the one before.
+        let mut line = b"\n".to_vec();
+        serde_json::to_writer(&mut line, &entry)?;
         line.push(b'\n');
         // Not `write_all`: a second write for the rest could end up behind another process's line.
         let written = (&self.0).write(&line)?;
@@ -98,7 +115,7 @@ impl Ledger {
     /// When the file cannot be read or a line is not an entry.
     pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
         let text = std::fs::read_to_string(path)?;
-        text.lines().map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
+        text.lines().filter_map(|line| Entry::parse(line.as_bytes()).transpose()).collect()
     }
 }
 
@@ -208,6 +225,8 @@ mod tests {
                 });
             }
         });
+        // Somebody was killed here.
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"at").unwrap();
         let ledger = Ledger::open(&path).unwrap();
         let ended = |id| Event::Ended { id, claim: "w.1".into(), ok: true };
         for id in &ids[1..] {
