@@ -3,16 +3,21 @@
 //! `MQ_SEQUENCES=10000` runs more of them, `MQ_SEED=7` begins elsewhere, `MQ_STEPS=60` makes them
 //! longer. What fails is made small and written to `tests/regressions/`, to be kept for ever.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use mq_conformance::Fixture;
-use mq_conformance::differential::{Difference, Step, Subject, generate, parse, run, shrink};
-use mq_core::clock;
-use mq_core::engine::Engine;
+use mq_conformance::differential::{
+    Difference, Request, Step, Subject, generate, parse, run, shrink,
+};
+use mq_core::engine::{Engine, Finish, NewJob, Schedule};
+use mq_core::lifecycle::Transition;
+use mq_core::{Priority, clock};
 use mq_redis::RedisEngine;
 use mq_sqlite::SqliteEngine;
 use mq_testkit::MemoryEngine;
@@ -104,9 +109,15 @@ impl<E: Clocked> Fixture for Clock<E> {
     }
 }
 
-/// All engines, fresh and at the same time. The first one is what the others are compared with.
-async fn subjects() -> Vec<Subject> {
-    let start_ms = start_ms();
+/// The engines of a run, fresh and at the same time.
+type Subjects = fn() -> Pin<Box<dyn Future<Output = Vec<Subject>> + Send>>;
+
+fn all_engines() -> Pin<Box<dyn Future<Output = Vec<Subject>> + Send>> {
+    Box::pin(subjects(start_ms()))
+}
+
+/// The first one is what the others are compared with.
+async fn subjects(start_ms: u64) -> Vec<Subject> {
     let url = format!("{}?prefix={}", mq_testkit::shared_url(), mq_testkit::unique_prefix());
     let redis = RedisEngine::connect(&url).await.expect("connect");
     let sqlite = SqliteEngine::connect("sqlite::memory:").await.expect("connect");
@@ -129,16 +140,16 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// The first seed that fails, and how.
-async fn search(first: u64, count: u64, steps: usize) -> Option<(u64, Difference)> {
+async fn search(make: Subjects, seeds: Range<u64>, steps: usize) -> Option<(u64, Difference)> {
     let mut running = tokio::task::JoinSet::new();
-    let mut seeds = first..first.saturating_add(count);
+    let mut seeds = seeds;
     let mut found: Option<(u64, Difference)> = None;
     loop {
         while found.is_none() && running.len() < AT_ONCE {
             let Some(seed) = seeds.next() else { break };
             running.spawn(async move {
                 let steps = generate(seed, steps);
-                (seed, run(&subjects().await, &steps).await)
+                (seed, run(&make().await, &steps).await)
             });
         }
         let Some(ended) = running.join_next().await else { return found };
@@ -151,22 +162,59 @@ async fn search(first: u64, count: u64, steps: usize) -> Option<(u64, Difference
     }
 }
 
-async fn smallest(seed: u64, steps: usize, found: &Difference) -> (Vec<Step>, Difference) {
+/// The smallest case that can be made of a seed that fails.
+async fn smallest(
+    make: Subjects,
+    seed: u64,
+    steps: usize,
+    found: &Difference,
+) -> (Vec<Step>, Difference) {
     let mut steps = generate(seed, steps);
     steps.truncate(found.step + 1);
     let mut last = found.clone();
-    let steps = shrink(steps, async |steps| match run(&subjects().await, steps).await {
+    let smaller = shrink(steps, async |steps| match run(&make().await, steps).await {
         Ok(()) => false,
         Err(difference) => {
             last = difference;
             true
         }
     });
-    (steps.await, last)
+    (smaller.await, last)
 }
 
 fn regressions() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions")
+}
+
+/// Writes a failing sequence down; returns what to tell whoever runs the test.
+fn keep(seed: u64, steps: usize, small: &[Step], difference: &Difference) -> String {
+    let path = regressions().join(format!("seed_{seed}.jsonl"));
+    let lines: Vec<_> = small.iter().map(Step::line).collect();
+    let lines = lines.join("\n");
+    let text = format!("# Seed {seed} of sequences of {steps} steps.\n{lines}\n");
+    let kept = match std::fs::write(&path, text) {
+        Ok(()) => format!("kept in {}: name it for what it shows and commit it", path.display()),
+        Err(error) => format!("{} cannot be written ({error}): keep it", path.display()),
+    };
+    format!(
+        "seed {seed} shows a difference; the smallest case:\n\n{lines}\n\n{difference}\n{kept}\n\
+         the whole sequence again: MQ_STEPS={steps} ./ci differential 1 {seed}\n"
+    )
+}
+
+/// Runs the sequences that were kept.
+async fn what_once_differed() {
+    let kept = std::fs::read_dir(regressions()).expect("the kept sequences");
+    let mut paths: Vec<_> = kept.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).expect("a kept sequence");
+        let steps = parse(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        if let Err(difference) = run(&all_engines().await, &steps).await {
+            panic!("{}: {difference}", path.display());
+        }
+    }
 }
 
 #[test]
@@ -175,24 +223,112 @@ fn engines_do_the_same() {
     let first = number("MQ_SEED", 1);
     let began = clock::now();
     block_on(async {
-        let Some((seed, found)) = search(first, count, steps).await else { return };
-        let (small, difference) = smallest(seed, steps, &found).await;
-        let lines: Vec<_> = small.iter().map(Step::line).collect();
-        panic!("seed {seed}: {difference}\n{}", lines.join("\n"));
+        what_once_differed().await;
+        let seeds = first..first.saturating_add(count);
+        let Some((seed, found)) = search(all_engines, seeds, steps).await else { return };
+        let (small, difference) = smallest(all_engines, seed, steps, &found).await;
+        panic!("{}", keep(seed, steps, &small, &difference));
     });
-    eprintln!("{count} sequences in {:?}", began.elapsed());
+    let took_s = began.elapsed().as_secs();
+    eprintln!("{count} sequences of {steps} steps from seed {first}: no difference, {took_s} s");
+}
+
+/// A mistake that an engine could have, on the way to one that has none.
+type Mistake = fn(&mut Request);
+
+const MISTAKES: [(&str, Mistake); 8] = [
+    ("buries without the history", |request| {
+        for end in ends(request) {
+            if end.transition == Transition::Bury {
+                end.history = None;
+            }
+        }
+    }),
+    ("hands jobs back in reverse order", |request| {
+        let ends = ends(request);
+        if ends.iter().all(|end| end.transition == Transition::Release) {
+            ends.reverse();
+        }
+    }),
+    ("forgets the priority of a job that waits for its time", |request| {
+        for job in jobs(request) {
+            if job.schedule != Schedule::Now {
+                job.priority = Priority::Normal;
+            }
+        }
+    }),
+    ("forgets the key of a job that waits for its time", |request| {
+        for job in jobs(request) {
+            if job.schedule != Schedule::Now {
+                job.idempotency_key = None;
+            }
+        }
+    }),
+    ("keeps nothing of a job that is cancelled", |request| {
+        if let Request::Cancel { queue, ids } = request {
+            *request = Request::Delete { queue: queue.clone(), ids: ids.clone() };
+        }
+    }),
+    ("promotes one job less than it may", |request| {
+        if let Request::Promote { limit, .. } = request {
+            *limit = limit.saturating_sub(1);
+        }
+    }),
+    ("gives workers less time after the store was away", |request| {
+        if let Request::Reap(request) = request {
+            request.lease /= 2;
+        }
+    }),
+    ("leaves one dead letter more than it should", |request| {
+        if let Request::Prune { limits, .. } | Request::PruneAll { limits, .. } = request {
+            limits.dead_count += 1;
+        }
+    }),
+];
+
+fn ends(request: &mut Request) -> &mut [Finish] {
+    match request {
+        Request::Finish(ends) => ends,
+        Request::Claim(request) => &mut request.finishes,
+        _ => &mut [],
+    }
+}
+
+fn jobs(request: &mut Request) -> &mut [NewJob] {
+    match request {
+        Request::Enqueue(jobs) => jobs,
+        _ => &mut [],
+    }
+}
+
+/// Two stores in memory, of which one makes a mistake.
+fn one_mistaken<const AT: usize>() -> Pin<Box<dyn Future<Output = Vec<Subject>> + Send>> {
+    let start_ms = start_ms();
+    let subject =
+        |name| Subject::new(name, Clock::new(MemoryEngine::new(start_ms), None, start_ms));
+    let subjects = vec![subject("right"), subject("mistaken").bent(MISTAKES[AT].1)];
+    Box::pin(async { subjects })
 }
 
 #[test]
-fn what_once_differed_stays_the_same() {
+fn every_planted_mistake_is_found_and_made_small() {
+    const MISTAKEN: [Subjects; MISTAKES.len()] = [
+        one_mistaken::<0>,
+        one_mistaken::<1>,
+        one_mistaken::<2>,
+        one_mistaken::<3>,
+        one_mistaken::<4>,
+        one_mistaken::<5>,
+        one_mistaken::<6>,
+        one_mistaken::<7>,
+    ];
     block_on(async {
-        for entry in std::fs::read_dir(regressions()).expect("the kept sequences") {
-            let path = entry.expect("an entry").path();
-            let text = std::fs::read_to_string(&path).expect("a kept sequence");
-            let steps = parse(&text).expect("a kept sequence");
-            if let Err(difference) = run(&subjects().await, &steps).await {
-                panic!("{}: {difference}", path.display());
-            }
+        for (make, (mistake, _)) in MISTAKEN.into_iter().zip(MISTAKES) {
+            let found = search(make, 1..SEQUENCES, STEPS as usize).await;
+            let (seed, found) = found.unwrap_or_else(|| panic!("nobody sees that it {mistake}"));
+            let (small, difference) = smallest(make, seed, STEPS as usize, &found).await;
+            eprintln!("{mistake}: seed {seed}, {} steps\n{difference}", small.len());
+            assert!(small.len() <= 8, "{mistake}: {small:#?}");
         }
     });
 }
