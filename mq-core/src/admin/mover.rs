@@ -207,8 +207,8 @@ impl<'a> Mover<'a> {
     }
 }
 
-/// Completes transfers between queues of the source that were interrupted: a job that is between two
-/// queues would be brought with both. Prunes nothing that is still to be kept.
+/// Completes transfers between queues of the source that were interrupted: a job that is between
+/// two queues would be brought with both. Prunes nothing that is still to be kept.
 async fn settle(from: &dyn Engine, queue: &QueueName) -> Result<(), EngineError> {
     let mut limits = PruneLimits::default();
     (limits.dead_count, limits.dead_age_ms) = (usize::MAX, u64::MAX);
