@@ -91,7 +91,11 @@ impl<'a> Mover<'a> {
             None => self.from.queues().await.map_err(source)?,
         };
         for queue in &queues {
-            self.queue(queue).await?;
+            // A pause would make a queue of a name that nobody used.
+            let total = self.from.stats(queue).await.map_err(source)?.all();
+            if total > 0 || known.contains(queue) {
+                self.queue(queue).await?;
+            }
         }
         for at in 0..self.report.queues.len() {
             let stats = self.from.stats(&self.report.queues[at].name).await.map_err(source)?;
