@@ -38,7 +38,7 @@ pub mod prelude {
 /// Tests of jobs without a server and without waiting, with the feature `testing`. The guide is
 /// [testing.md](https://github.com/mq-jobs/mq/blob/main/docs/testing.md).
 ///
-/// ```
+/// ```standalone_crate
 /// use mq::prelude::*;
 /// use mq::testing::Bench;
 ///

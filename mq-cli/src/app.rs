@@ -22,7 +22,7 @@ impl App {
         let Some(url) = url.filter(|url| !url.is_empty()) else {
             return Err(Fail::usage(
                 "no engine is named: set MQ_URL or give --url, for example \
-                 `--url redis://127.0.0.1:6379`",
+                 `--url redis://127.0.0.1:6379` or `--url sqlite:jobs.db`",
             ));
         };
         let client = Client::connect(url).await?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use mq::admin::MoveError;
 use mq::engine::{EngineError, EngineErrorKind};
 use mq::{ConnectError, NameError};
 
@@ -81,6 +82,16 @@ impl From<ConnectError> for Fail {
         let exit = match &error {
             ConnectError::Scheme { .. } | ConnectError::Url(_) => Exit::Usage,
             _ => Exit::Unusable,
+        };
+        Self { exit, text: mq::chain_text(&error) }
+    }
+}
+
+impl From<MoveError> for Fail {
+    fn from(error: MoveError) -> Self {
+        let exit = match &error {
+            MoveError::Store { .. } => Exit::Unusable,
+            _ => Exit::Usage,
         };
         Self { exit, text: mq::chain_text(&error) }
     }

@@ -26,8 +26,8 @@ Exit codes: 0 it is so or was done; 1 a condition: something was found, refused,
 #[derive(Debug, Parser)]
 #[command(name = "mq", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Args {
-    /// The engine, for example redis://127.0.0.1:6379. The variable is the better place for a
-    /// password: other users of the machine can see arguments.
+    /// The engine, for example redis://127.0.0.1:6379 or sqlite:jobs.db. The variable is the better
+    /// place for a password: other users of the machine can see arguments.
     #[arg(long, global = true, value_name = "URL", env = "MQ_URL", hide_env_values = true)]
     url: Option<String>,
     /// Print JSON instead of tables.

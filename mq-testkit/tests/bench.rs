@@ -60,13 +60,24 @@ async fn invite(cx: Context, users: Vec<u64>) -> Result<(), mq::EnqueueError> {
     Ok(())
 }
 
+/// Ends a little after it was told to, if it obeys.
 #[mq::job(timeout = "30s", max_attempts = 1)]
 async fn hangs(obeys: bool, cx: Context) -> Result<(), String> {
     if obeys {
         cx.cancelled().await;
+        // sleep: a job that takes its time.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         return Err("told to stop".to_owned());
     }
     std::future::pending().await
+}
+
+/// Takes its time, and fails.
+#[mq::job(timeout = "50ms", backoff(fixed, base = "10s", jitter = "none"))]
+async fn slow(ms: u64) -> Result<(), String> {
+    // sleep: a job that takes its time.
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    Err("slow".to_owned())
 }
 
 /// Enqueues itself for ever, mostly in another queue.
@@ -163,13 +174,9 @@ async fn dead_letters_say_why_they_died() {
     let mailer = Mailer { refuses: Arc::new(9.into()), ..Mailer::default() };
     let t = Bench::new().state(mailer);
     t.client().enqueue(Welcome { user_id: 7 }).await.unwrap();
-    t.drain().await;
-    while t.advance_to_next().is_some() {
-        t.drain().await;
-    }
-    t.client().enqueue(Welcome { user_id: 0 }).await.unwrap();
-    t.advance(Duration::from_secs(1));
-    assert_eq!(t.drain().await.dead, 1);
+    t.client().enqueue(Welcome { user_id: 0 }).delay(HOUR).await.unwrap();
+    let ran = t.drain_all().await;
+    assert_eq!((ran.failed, ran.dead), (2, 2));
     let dead = t.dead_letters();
     let [exhausted, bounced] = &dead[..] else { panic!("{dead:?}") };
     assert_eq!(exhausted.death_reason(), Some(DeathReason::Exhausted));
@@ -205,18 +212,46 @@ async fn time_limits_hold_and_cost_no_time_when_the_runtime_is_paused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_job_can_be_cancelled() {
+async fn a_time_limit_is_kept_to_the_millisecond() {
     let t = Bench::new();
-    let id = t.client().enqueue(hangs(true)).await.unwrap().id;
+    let id = t.client().enqueue(slow(100)).await.unwrap().id;
+    assert_eq!(t.drain().await.failed, 1);
+    let job = t.client().admin().job(id).await.unwrap().unwrap();
+    let error = job.last_error().unwrap();
+    assert!(error.starts_with("timed out after 50ms"), "{error}");
+}
+
+#[tokio::test]
+async fn the_time_that_a_handler_takes_does_not_move_the_bench() {
+    let t = Bench::new();
+    t.client().enqueue(slow(20)).await.unwrap();
+    assert_eq!(t.drain().await.failed, 1);
+    assert_eq!(t.advance_to_next(), Some(Duration::from_secs(10)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_job_can_be_cancelled_and_has_its_grace() {
+    let cleaned = Arc::new(AtomicUsize::new(0));
+    let noted = Arc::clone(&cleaned);
+    let t = Bench::bare().job_fn(move |_: Slow, cx: Context| {
+        let noted = Arc::clone(&noted);
+        async move {
+            cx.cancelled().await;
+            // sleep: a job that takes its time.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            noted.fetch_add(1, Ordering::Relaxed);
+            Err("cancelled")
+        }
+    });
+    let id = t.client().enqueue(slow(0)).timeout(HOUR).await.unwrap().id;
     let admin = t.client().admin();
     let cancel = async {
-        while admin.job(id).await.unwrap().unwrap().state != mq::State::Running {
-            tokio::task::yield_now().await;
-        }
+        // sleep: the job has been running for long.
+        tokio::time::sleep(HOUR / 2).await;
         admin.cancel(id).await.unwrap();
     };
     let (ran, ()) = tokio::join!(t.drain(), cancel);
-    assert_eq!(ran.cancelled, 1);
+    assert_eq!((ran.cancelled, cleaned.load(Ordering::Relaxed)), (1, 1));
 }
 
 struct Count(Arc<AtomicUsize>);
@@ -262,6 +297,8 @@ async fn a_handler_can_be_replaced_and_an_unknown_job_stays() {
     let ran = t.drain().await;
     assert_eq!((ran.done, ran.handed_back), (1, 1));
     assert_eq!(t.enqueued::<Invite>().len(), 1);
+    let text = panic_of(async move { t.drain_all().await }).await;
+    assert!(text.contains("a `invite` is due next; is there a handler for it?"), "{text}");
 }
 
 #[tokio::test]
@@ -269,7 +306,8 @@ async fn a_paused_queue_is_left_alone() {
     let t = Bench::new().state(Mailer::default());
     t.client().enqueue(Welcome { user_id: 7 }).await.unwrap();
     t.client().admin().pause("mail").await.unwrap();
-    assert_eq!(t.drain().await.done, 0);
+    t.client().enqueue(Welcome { user_id: 8 }).delay(HOUR).await.unwrap();
+    assert_eq!(t.drain_all().await.done, 0);
     t.client().admin().resume("mail").await.unwrap();
     assert_eq!(t.drain().await.done, 1);
 }
@@ -289,7 +327,8 @@ async fn jobs_that_enqueue_each_other_for_ever_are_found_out() {
     let t = Bench::new();
     t.client().enqueue(again(0)).await.unwrap();
     let text = panic_of(async move { t.drain().await }).await;
-    assert!(text.contains("ran 10000 attempts and a `again` is due next"), "{text}");
+    assert!(text.contains(" done, 0 failed, 0 dead, and a `again` is due next"), "{text}");
+    assert!(text.contains("; do jobs enqueue each other for ever?"), "{text}");
 }
 
 #[tokio::test]

@@ -183,11 +183,11 @@ impl WorkerBuilder {
         if self.registry.is_empty() {
             problems.push(BuildProblem::NoJobs);
         }
-        let mut registry = self.registry.problems(&self.states);
+        let mut unfit = self.registry.problems(&self.states);
         if self.states_when_needed {
-            registry.retain(|problem| !matches!(problem, RegistryProblem::MissingState { .. }));
+            unfit.retain(|problem| !matches!(problem, RegistryProblem::MissingState { .. }));
         }
-        problems.extend(registry.into_iter().map(BuildProblem::from));
+        problems.extend(unfit.into_iter().map(BuildProblem::from));
         let mut queues = self.named_queues(&mut problems);
         self.apply_limits(&mut queues, &mut problems);
         self.check_numbers(&mut problems);

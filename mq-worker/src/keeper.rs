@@ -176,7 +176,7 @@ impl Duties {
             match reply {
                 BeatReply::Extended { cancels, now_ms } => {
                     self.shared.clock.learn(now_ms);
-                    self.shared.cancel(place, cancels);
+                    self.shared.cancel(place, cancels, now());
                 }
                 BeatReply::Lost => {
                     self.shared.lose(place, beat.worker);

@@ -117,26 +117,26 @@ impl Running {
         self.lock().remove(key)
     }
 
-    /// Cancels attempts of the jobs named, on one queue.
-    pub(crate) fn cancel(&self, queue: usize, ids: &HashSet<JobId>, grace: Duration) {
-        self.tell(Cause::Cancelled, grace, |held| {
+    /// Cancels attempts of the jobs named, on one queue. Their grace begins `at`.
+    pub(crate) fn cancel(&self, queue: usize, ids: &HashSet<JobId>, at: Instant, grace: Duration) {
+        self.tell(Cause::Cancelled, at, grace, |held| {
             held.card.queue == queue && ids.contains(&held.attempt.id)
         });
     }
 
     /// Cancels everything that runs under the lease of an incarnation that was lost.
     pub(crate) fn lose(&self, worker: WorkerId, grace: Duration) {
-        self.tell(Cause::Lost, grace, |held| held.attempt.claim.worker == worker);
+        self.tell(Cause::Lost, now(), grace, |held| held.attempt.claim.worker == worker);
     }
 
     /// Cancels everything: the grace of the worker is over.
     pub(crate) fn stop(&self, grace: Duration) {
-        self.tell(Cause::Stopping, grace, |_| true);
+        self.tell(Cause::Stopping, now(), grace, |_| true);
     }
 
-    fn tell(&self, cause: Cause, grace: Duration, concerned: impl Fn(&Held) -> bool) {
+    fn tell(&self, cause: Cause, at: Instant, grace: Duration, concerned: impl Fn(&Held) -> bool) {
         let mut table = self.lock();
-        let alarm = now().checked_add(grace);
+        let alarm = at.checked_add(grace);
         for held in table.entries.iter_mut().filter_map(|entry| entry.held.as_mut()) {
             if concerned(held) && held.cause.is_none() {
                 held.cause = Some(cause);

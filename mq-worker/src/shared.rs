@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use mq_core::clock::ServerClock;
 use mq_core::engine::About;
@@ -47,11 +48,11 @@ impl Shared {
         about
     }
 
-    /// Cancels the attempts of the jobs of a queue that operators want stopped, as a beat tells.
-    pub(crate) fn cancel(&self, queue: usize, ids: Vec<JobId>) {
+    /// Cancels the attempts of jobs that operators want stopped, as a beat on their queue told.
+    pub(crate) fn cancel(&self, queue: usize, ids: Vec<JobId>, at: Instant) {
         if !ids.is_empty() {
             let ids: HashSet<_> = ids.into_iter().collect();
-            self.running.cancel(queue, &ids, self.config.timeout_grace);
+            self.running.cancel(queue, &ids, at, self.config.timeout_grace);
         }
     }
 

@@ -87,6 +87,8 @@ async fn only_the_queues_named_are_touched() {
     assert_eq!(there.jobs, before.only("b"));
     assert_eq!(here.jobs, before.only("a"));
     assert_eq!(from.admin().queue("a").await.unwrap().stats.paused_since_ms, None);
+    let report = from.admin().move_to(&to).queues(["nobody's"]).await.unwrap();
+    assert_eq!((report.moved(), from.admin().queues().await.unwrap().len()), (0, 3));
     let error = from.admin().move_to(&to).queues([""]).await.unwrap_err();
     assert!(matches!(error, MoveError::Name(_)), "{error}");
 }

@@ -89,13 +89,13 @@ impl File {
     }
 
     /// Whether all of it is test code: integration tests, `tests.rs` beside the code, benches, and
-    /// the crates that exist for tests.
+    /// the crates that exist for tests. Not the engine in memory, which is as good as the others.
     pub(crate) fn is_test(&self) -> bool {
         let path = format!("/{}", self.path);
         path.contains("/tests/")
             || path.contains("/benches/")
             || path.ends_with("/tests.rs")
-            || path.starts_with("/mq-testkit/")
+            || path.starts_with("/mq-testkit/") && !path.starts_with("/mq-testkit/src/memory/")
             || path.starts_with("/mq-conformance/")
             || path.starts_with("/mq-chaos/")
     }

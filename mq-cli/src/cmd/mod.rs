@@ -6,6 +6,7 @@ mod delete;
 mod enqueue;
 mod job;
 mod jobs;
+mod move_to;
 mod queue;
 mod queues;
 mod retry;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Audit(audit::Args),
     /// Move jobs that wait or are dead to another queue.
     Transfer(transfer::Args),
+    /// Move all jobs to another engine.
+    Move(move_to::Args),
 }
 
 pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Fail> {
@@ -62,5 +65,6 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Fail> {
         Command::Workers => workers::run(app).await,
         Command::Audit(args) => audit::run(app, &args).await,
         Command::Transfer(args) => transfer::run(app, args).await,
+        Command::Move(args) => move_to::run(app, args).await,
     }
 }

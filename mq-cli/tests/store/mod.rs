@@ -69,6 +69,20 @@ pub(crate) fn mq(arguments: &[&str], url: &str) -> Ran {
     Ran::of(program(arguments).env("MQ_URL", url))
 }
 
+/// The answer of a command on any engine that must go well.
+pub(crate) fn fine(arguments: &[&str], url: &str) -> Value {
+    let ran = mq(&[&["--json"], arguments].concat(), url);
+    assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// A file of a test's own, and its URL.
+pub(crate) fn file() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("jobs.db").display());
+    (directory, url)
+}
+
 pub(crate) fn mq_without_url(arguments: &[&str]) -> Ran {
     Ran::of(&mut program(arguments))
 }

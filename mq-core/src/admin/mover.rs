@@ -91,7 +91,11 @@ impl<'a> Mover<'a> {
             None => self.from.queues().await.map_err(source)?,
         };
         for queue in &queues {
-            self.queue(queue).await?;
+            // A pause would make a queue of a name that nobody used.
+            let total = self.from.stats(queue).await.map_err(source)?.all();
+            if total > 0 || known.contains(queue) {
+                self.queue(queue).await?;
+            }
         }
         for at in 0..self.report.queues.len() {
             let stats = self.from.stats(&self.report.queues[at].name).await.map_err(source)?;
@@ -207,8 +211,8 @@ impl<'a> Mover<'a> {
     }
 }
 
-/// Completes transfers between queues of the source that were interrupted: a job that is between two
-/// queues would be brought with both. Prunes nothing that is still to be kept.
+/// Completes transfers between queues of the source that were interrupted: a job that is between
+/// two queues would be brought with both. Prunes nothing that is still to be kept.
 async fn settle(from: &dyn Engine, queue: &QueueName) -> Result<(), EngineError> {
     let mut limits = PruneLimits::default();
     (limits.dead_count, limits.dead_age_ms) = (usize::MAX, u64::MAX);

@@ -5,7 +5,7 @@ use mq_core::{Job, Record, State};
 
 use super::Bench;
 use crate::checks::decode;
-use crate::memory::Queue;
+use crate::memory::{Queue, Store};
 
 impl Bench {
     /// The jobs of a type that wait to be run, in the order in which they will be: those that are
@@ -53,9 +53,16 @@ impl Bench {
     /// The kind of a job that could run now, if there is one.
     pub(super) fn due(&self) -> Option<String> {
         let store = self.engine.store();
-        let open = store.queues.values().filter(|queue| queue.paused_ms.is_none());
-        open.filter_map(|queue| kind_due(queue, store.now_ms)).next()
+        open(&store).find_map(|queue| kind_due(queue, store.now_ms))
     }
+
+    pub(super) fn next_due_ms(&self) -> Option<u64> {
+        open(&self.engine.store()).filter_map(Queue::next_due_ms).min()
+    }
+}
+
+fn open(store: &Store) -> impl Iterator<Item = &Queue> {
+    store.queues.values().filter(|queue| queue.paused_ms.is_none())
 }
 
 fn kind_due(queue: &Queue, now_ms: u64) -> Option<String> {

@@ -31,6 +31,26 @@ use crate::memory::MemoryEngine;
 /// that run: one that is missing is reported when its job comes up.
 ///
 /// Mistakes in a test are panics, which name the line of the test.
+///
+/// ```standalone_crate
+/// # use mq::prelude::*;
+/// # use mq::testing::Bench;
+/// # struct Mailer;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #[mq::job]
+/// #[derive(PartialEq)]
+/// async fn welcome(user_id: u64, cx: Context<Mailer>) {}
+///
+/// let t = Bench::new().state(Mailer);
+/// t.client().enqueue(welcome(7)).delay(Duration::from_secs(3600)).await?;
+/// assert_eq!(t.enqueued::<Welcome>(), [welcome(7)]);
+/// t.advance(Duration::from_secs(3600));
+/// assert_eq!(t.drain().await.done, 1);
+/// t.run(welcome(7), Mailer).await?; // one handler alone
+/// # Ok(())
+/// # }
+/// ```
 pub struct Bench {
     engine: MemoryEngine,
     client: Client,
@@ -114,9 +134,9 @@ impl Bench {
     }
 
     /// Moves time to when the next scheduled job is due, such as a retry with a random delay, and
-    /// says by how much; none if no job is scheduled.
+    /// says by how much; none if no job is scheduled. Paused queues are left alone.
     pub fn advance_to_next(&self) -> Option<Duration> {
-        let due_ms = self.engine.store().queues.values().filter_map(|q| q.next_due_ms()).min()?;
+        let due_ms = self.next_due_ms()?;
         let by = Duration::from_millis(due_ms.saturating_sub(self.engine.now_ms()));
         self.advance(by);
         Some(by)

@@ -10,4 +10,4 @@ mod operator;
 mod state;
 
 pub use engine::MemoryEngine;
-pub(crate) use state::Queue;
+pub(crate) use state::{Queue, Store};

@@ -42,8 +42,8 @@ impl Puller {
     /// Waits until a job ends. Meanwhile does what is the keeper's duty elsewhere: ends attempts
     /// whose time is up, and passes on what operators cancel.
     ///
-    /// Alarms are waited for by their distance and not by their time, because the runtime of a test
-    /// may have a clock of its own that is paused.
+    /// The time is put together from the waits, because the runtime of a test may have a clock of
+    /// its own that is paused.
     async fn attend(&mut self) {
         let grace = self.shared.config.timeout_grace;
         let mut at = now();
@@ -61,7 +61,9 @@ impl Puller {
                 () = self.shared.outcomes.rung() => break,
                 () = sleep(next.saturating_duration_since(at)) => at = next,
             }
-            if let Err(error) = self.beat(at, beat).await {
+            if at >= beat
+                && let Err(error) = self.beat(at).await
+            {
                 self.pause(&error).await;
             }
         }
@@ -73,10 +75,8 @@ impl Puller {
         }
     }
 
-    async fn beat(&mut self, at: Instant, due: Instant) -> Result<(), EngineError> {
-        if at < due {
-            return Ok(());
-        }
+    /// Extends the leases, and cancels what operators want stopped.
+    async fn beat(&mut self, at: Instant) -> Result<(), EngineError> {
         let lease = self.shared.config.lease;
         let beats = self.lines.iter().enumerate().filter_map(|(queue, line)| {
             let worker = self.shared.members.worker(queue)?;
@@ -87,7 +87,7 @@ impl Puller {
         for (beat, reply) in beats.iter().zip(replies) {
             let Some(queue) = self.shared.members.place(&beat.queue) else { continue };
             match reply {
-                BeatReply::Extended { cancels, .. } => self.shared.cancel(queue, cancels),
+                BeatReply::Extended { cancels, .. } => self.shared.cancel(queue, cancels, at),
                 BeatReply::Lost => self.shared.lose(queue, beat.worker),
                 _ => {}
             }

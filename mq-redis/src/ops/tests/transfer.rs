@@ -1,7 +1,7 @@
 //! Transfers that are interrupted after each of their steps.
 
 use mq_core::engine::{Act, EngineErrorKind};
-use mq_core::{JobId, Record, State};
+use mq_core::{Client, JobId, Record, State};
 
 use super::{Kit, THEN_MS};
 use crate::ops::transfer::{complete, steps, transfer};
@@ -51,6 +51,22 @@ async fn assert_moved(from: &Kit, to: &Kit, jobs: &[(JobId, &'static str)]) {
 
 fn ids(jobs: &[(JobId, &'static str)]) -> Vec<JobId> {
     jobs.iter().map(|(id, _)| *id).collect()
+}
+
+/// A job that is between two queues must not be brought to the other store with both.
+#[tokio::test]
+async fn a_move_to_another_store_completes_a_transfer_first() {
+    let (from, to, jobs) = two().await;
+    steps::take(&from.engine, &from.queue, &to.queue, &ids(&jobs)).await.unwrap();
+    let here = Client::with_engine(from.engine.clone());
+    let there = Client::with_engine(super::engine().await);
+    let queues = [&from.queue, &to.queue].map(ToString::to_string);
+    let report = here.admin().move_to(&there).queues(queues).await.unwrap();
+    assert_eq!((report.moved(), report.is_complete()), (4, true));
+    for (queue, expected) in [(&from.queue, 0), (&to.queue, 4)] {
+        let found = there.engine().get(queue, &ids(&jobs)).await.unwrap();
+        assert_eq!(found.iter().flatten().count(), expected, "{queue}");
+    }
 }
 
 #[tokio::test]
