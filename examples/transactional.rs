@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
     }
     common::all_done(&mq, "transactional").await;
     let stats = mq.admin().queue("transactional").await?.stats;
-    let orders: u64 = app.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    let orders: i64 = app.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
     println!("{orders} orders, {} confirmations", stats.done_total);
     worker.stop(Duration::from_secs(1)).await?;
     Ok(())
