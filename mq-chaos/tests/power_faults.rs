@@ -101,7 +101,9 @@ async fn cuts(synchronous: &str) -> usize {
     scene.rest().await;
     scene.judge_but(&taken).await;
     disk.file().assert_whole();
-    assert!(scene.dead().await.is_empty());
+    // Without power once, twice, three times: a long run has jobs that this befell.
+    let dead = scene.dead().await;
+    assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
     fleet.stop();
     losses
 }
