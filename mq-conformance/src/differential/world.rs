@@ -204,7 +204,7 @@ impl World {
         })
     }
 
-    /// The queue that is meant, or the next one that has a job in the state asked for; and the jobs.
+    /// The queue that is meant, or the next one with a job in the state asked for; and the jobs.
     fn ids(&self, queue: u8, jobs: &[JobRef]) -> (QueueName, Vec<JobId>) {
         let mut names = (queue % QUEUES..QUEUES).chain(0..queue % QUEUES).map(Self::queue);
         let has_some = |name: &QueueName| match jobs.first() {
