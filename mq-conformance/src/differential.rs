@@ -22,7 +22,7 @@ use std::time::Duration;
 use mq_core::engine::Engine;
 use tokio::sync::OnceCell;
 
-pub use self::generate::{KIND_COUNT, generate};
+pub use self::generate::generate;
 use self::observe::{Look, Observation, observe};
 pub use self::op::{Ask, Draft, End, JobRef, Number, Op, Pick, Pulse, Step, To, When, parse};
 use self::request::Reply;
@@ -41,6 +41,9 @@ pub struct Subject {
     second: OnceCell<Arc<dyn Engine>>,
     bend: Option<fn(&mut Request)>,
 }
+
+/// An engine's name and what it says.
+type Side<'a> = (&'a str, Vec<String>);
 
 /// Two engines that disagree.
 #[derive(Debug, Clone)]
@@ -128,19 +131,14 @@ async fn one(
         let reply = subject.ask(&request, step).await;
         let (name, expected) = first.get_or_insert_with(|| (subject.name, reply.clone()));
         if reply != *expected {
-            let sides = [(*name, lines(expected)), (subject.name, lines(&reply))];
-            return Err(Difference::new(world, at, step, "the reply", sides));
+            let sides = [(*name, expected.lines.clone()), (subject.name, reply.lines)];
+            return Err(Difference::new(world, at, step, "the reply", &sides));
         }
     }
     if let Some((_, reply)) = first {
         world.learn(&request, &reply);
     }
     Ok(())
-}
-
-fn lines(reply: &Reply) -> Vec<String> {
-    let holds = reply.claimed.iter().map(|job| format!("{job:?}"));
-    if reply.lines.is_empty() { holds.collect() } else { reply.lines.clone() }
 }
 
 /// Looks at all, who must look the same.
@@ -158,18 +156,18 @@ async fn look(
             Ok(seen) => seen,
             Err(error) => {
                 let sides = [("nobody", Vec::new()), (subject.name, vec![error.to_string()])];
-                return Err(Difference::new(world, at, step, "an error while looking", sides));
+                return Err(Difference::new(world, at, step, "an error while looking", &sides));
             }
         };
         if let Some(finding) = seen.of.iter().flat_map(|queue| &queue.audit.findings).next() {
             let sides = [("nobody", Vec::new()), (subject.name, vec![format!("{finding:?}")])];
-            return Err(Difference::new(world, at, step, "the audit", sides));
+            return Err(Difference::new(world, at, step, "the audit", &sides));
         }
         match &first {
             None => first = Some((subject.name, seen)),
             Some((name, expected)) if seen != *expected => {
                 let sides = [(*name, expected.lines()), (subject.name, seen.lines())];
-                return Err(Difference::new(world, at, step, "the store", sides));
+                return Err(Difference::new(world, at, step, "the store", &sides));
             }
             Some(_) => {}
         }
@@ -178,34 +176,25 @@ async fn look(
 }
 
 impl Difference {
-    fn new(
-        world: &World,
-        step: usize,
-        of: &Step,
-        what: &str,
-        [one, other]: [(&str, Vec<String>); 2],
-    ) -> Self {
+    fn new(world: &World, step: usize, of: &Step, what: &str, sides: &[Side<'_>; 2]) -> Self {
         let mut text = format!("{what} differs after step {}: {}\n", step + 1, of.line());
-        for (name, line) in only_in_one(one, other) {
-            text.push_str(&format!("  {name:>8} says {}\n", world.name(&line)));
+        for (name, line) in only_in_one(sides) {
+            text.push_str(&format!("  {name:>8} says {}\n", world.name(line)));
         }
         Self { step, text }
     }
 }
 
 /// Lines that only one side has; if there are none, the order differs and all are shown.
-fn only_in_one<'a>(
-    one: (&'a str, Vec<String>),
-    other: (&'a str, Vec<String>),
-) -> Vec<(&'a str, String)> {
+fn only_in_one<'a>([one, other]: &'a [Side<'a>; 2]) -> Vec<(&'a str, &'a String)> {
     let mut balance: HashMap<&String, i32> = HashMap::new();
     one.1.iter().for_each(|line| *balance.entry(line).or_default() += 1);
     other.1.iter().for_each(|line| *balance.entry(line).or_default() -= 1);
     let is_same_set = balance.values().all(|count| *count == 0);
     let mut shown = Vec::new();
-    for (name, lines, sign) in [(one.0, &one.1, 1), (other.0, &other.1, -1)] {
+    for ((name, lines), sign) in [(one, 1), (other, -1)] {
         let own = lines.iter().filter(|line| is_same_set || balance[line].signum() == sign);
-        shown.extend(own.map(|line| (name, line.clone())));
+        shown.extend(own.map(|line| (*name, line)));
     }
     shown
 }

@@ -27,46 +27,46 @@ const KINDS: [(&str, u64, Make); 52] = [
     ("enqueue to many queues", 2, |g| g.enqueue(4, |g, job| job.queue = g.under(QUEUES))),
     ("enqueue with everything", 4, |g| g.enqueue(3, Maker::dress)),
     ("enqueue an id again", 2, |g| g.enqueue(2, |g, job| job.job = g.known())),
-    ("join", 8, |g| g.join(LEASE)),
-    ("join for long", 4, |g| g.join(30 * DAY)),
+    ("join", 4, |g| g.join(LEASE)),
+    ("join for long", 3, |g| g.join(30 * DAY)),
     ("join for a moment", 1, |g| g.join(1)),
-    ("claim from one queue", 12, |g| g.claim(1, false)),
+    ("claim from one queue", 16, |g| g.claim(1, false)),
     ("claim from many queues", 4, |g| g.claim(3, false)),
     ("claim with finishes on board", 6, |g| g.claim(2, true)),
     ("claim with an odd number", 2, Maker::odd_claim),
-    ("finish as done", 4, |g| g.finish(To::Done)),
-    ("finish and retain", 3, |g| g.finish_for(To::Retain)),
-    ("finish and retry", 4, |g| g.finish_at(To::Retry)),
-    ("finish and schedule", 2, |g| g.finish_at(To::Schedule)),
-    ("finish and release", 2, |g| g.finish(To::Release)),
-    ("finish and bury", 5, |g| g.finish(To::Bury)),
+    ("finish as done", 5, |g| g.finish(To::Done)),
+    ("finish and retain", 5, |g| g.finish_for(To::Retain)),
+    ("finish and retry", 6, |g| g.finish_at(To::Retry)),
+    ("finish and schedule", 3, |g| g.finish_at(To::Schedule)),
+    ("finish and release", 3, |g| g.finish(To::Release)),
+    ("finish and bury", 7, |g| g.finish(To::Bury)),
     ("finish as cancelled", 1, |g| g.finish(To::Cancel(None))),
-    ("finish as cancelled and keep", 2, |g| g.finish_for(|ms| To::Cancel(Some(ms)))),
+    ("finish as cancelled and keep", 3, |g| g.finish_for(|ms| To::Cancel(Some(ms)))),
     ("finish many", 4, Maker::finish_many),
     ("finish what was finished", 2, Maker::finish_again),
     ("finish under a wrong claim", 2, Maker::finish_wrongly),
     ("extend", 3, Maker::extend),
-    ("leave", 2, |g| Op::Leave { queue: g.queue(), worker: g.worker() }),
+    ("leave", 2, Maker::leave),
     ("promote", 3, |g| Op::Promote { queue: g.queue(), limit: g.few() }),
-    ("reap", 4, |g| g.reap(Number::Fresh(1))),
+    ("reap", 6, |g| g.reap(Number::Fresh(1))),
     ("reap again", 2, |g| {
         let number = Number::Used(g.under(3));
         g.reap(number)
     }),
-    ("sweep for a while", 4, Maker::sweep),
+    ("sweep for a while", 9, Maker::sweep),
     ("prune a little", 3, Maker::prune),
     ("prune all", 2, Maker::prune_all),
-    ("retry", 4, |g| g.retry(None)),
+    ("retry", 5, |g| g.retry(None)),
     ("retry with a spread", 2, |g| {
         let spread_ms = g.pick(&[0, 1, SECOND, HOUR]);
         g.retry(Some(spread_ms))
     }),
-    ("run now", 2, |g| Op::RunNow { queue: g.queue(), jobs: g.in_some(&[State::Scheduled]) }),
+    ("run now", 3, |g| Op::RunNow { queue: g.queue(), jobs: g.in_some(&[State::Scheduled]) }),
     ("delete", 2, |g| Op::Delete { queue: g.queue(), jobs: g.in_some(&State::ALL) }),
-    ("cancel what waits", 3, |g| g.cancel(&[State::Ready, State::Scheduled])),
-    ("cancel what runs", 3, |g| g.cancel(&[State::Running])),
-    ("transfer", 4, Maker::transfer),
-    ("pause", 2, |g| Op::Pause { queue: g.queue() }),
+    ("cancel what waits", 2, |g| g.cancel(&[State::Ready, State::Scheduled])),
+    ("cancel what runs", 4, |g| g.cancel(&[State::Running])),
+    ("transfer", 5, Maker::transfer),
+    ("pause", 1, |g| Op::Pause { queue: g.queue() }),
     ("resume", 2, |g| Op::Resume { queue: g.queue() }),
     ("list in pages", 2, Maker::list),
     ("get", 1, |g| Op::Get { queue: g.queue(), jobs: g.in_some(&State::ALL) }),
@@ -77,15 +77,16 @@ const KINDS: [(&str, u64, Make); 52] = [
     ("a late copy", 4, |g| Op::Again { back: g.under(10) }),
 ];
 
-/// How many sorts of operations there are.
-pub const KIND_COUNT: usize = KINDS.len();
-
 /// The sequence of a seed.
 pub fn generate(seed: u64, steps: usize) -> Vec<Step> {
-    let mut g = Maker { rng: Rng::seeded(seed), jobs: 0, home: 0 };
+    let mut g = Maker { rng: Rng::seeded(seed), jobs: 0, home: 0, seats: Vec::new() };
     // Half of the sequences live in one queue, where things meet more often.
     g.home = g.under(2) * g.pick(&[QUEUES, QUEUES, 2]);
-    (0..steps).map(|_| g.step()).collect()
+    // Without workers little happens.
+    let joins = g.pick(&[0, 2, 3, 4]).min(steps);
+    let mut all: Vec<_> = (0..joins).map(|_| Step::of(g.join(LEASE))).collect();
+    all.extend((joins..steps).map(|_| g.step()));
+    all
 }
 
 struct Maker {
@@ -94,6 +95,8 @@ struct Maker {
     jobs: u8,
     /// Queues in use; 0 and 1 both mean one.
     home: u8,
+    /// Queues and the workers that were to join them, most of which are still there.
+    seats: Vec<(u8, u8)>,
 }
 
 impl Maker {
@@ -125,10 +128,17 @@ impl Maker {
         self.under(self.home)
     }
 
-    /// The first ones more often, so that they do more.
     fn worker(&mut self) -> u8 {
-        let most = self.under(WORKERS) + 1;
-        self.under(most)
+        self.under(WORKERS)
+    }
+
+    /// A queue and a worker that is there, mostly.
+    fn seat(&mut self) -> (u8, u8) {
+        if self.seats.is_empty() || self.one_in(10) {
+            return (self.queue(), self.worker());
+        }
+        let seats = self.seats.clone();
+        self.pick(&seats)
     }
 
     fn few(&mut self) -> u16 {
@@ -176,13 +186,14 @@ impl Maker {
     }
 
     fn join(&mut self, lease_ms: u64) -> Op {
-        let (queue, worker) = (self.queue(), self.worker());
+        let (queue, worker) =
+            if self.one_in(4) { self.seat() } else { (self.queue(), self.worker()) };
+        self.seats.push((queue, worker));
         Op::Join { queue, worker, lease_ms, housekeeper: self.one_in(6) }
     }
 
-    fn asks(&mut self, most: u8) -> Vec<Ask> {
+    fn asks(&mut self, most: u8, first: u8) -> Vec<Ask> {
         let count = self.under(most) + 1;
-        let first = self.queue();
         let mut asks = Vec::new();
         for at in 0..count.min(self.home.max(1)) {
             let queue = (first + at) % self.home.max(1);
@@ -192,25 +203,27 @@ impl Maker {
     }
 
     fn claim(&mut self, queues: u8, has_ends: bool) -> Op {
-        let asks = self.asks(queues);
+        let (queue, worker) = self.seat();
+        let asks = self.asks(queues, queue);
         let mut ends = Vec::new();
         if has_ends {
             let count = self.under(4) + 1;
             ends.extend((0..count).map(|at| self.any_end(Pick::Held(at))));
         }
-        Op::Claim { worker: self.worker(), limit: self.few() + 1, asks, ends }
+        Op::Claim { worker, limit: self.few() + 1, asks, ends }
     }
 
     /// A repeat, a number below one that was used, or one far above.
     fn odd_claim(&mut self) -> Op {
-        let mut asks = self.asks(2);
+        let (queue, worker) = self.seat();
+        let mut asks = self.asks(2, queue);
         for ask in &mut asks {
             ask.number = match self.under(4) {
                 0 => Number::Fresh(1 + self.under(4)),
                 _ => Number::Used(self.under(4)),
             };
         }
-        Op::Claim { worker: self.worker(), limit: 5, asks, ends: Vec::new() }
+        Op::Claim { worker, limit: 5, asks, ends: Vec::new() }
     }
 
     fn end(&mut self, of: Pick, to: To) -> End {
@@ -281,22 +294,26 @@ impl Maker {
 
     fn extend(&mut self) -> Op {
         let count = self.under(3) + 1;
-        let beat = |_| Pulse {
-            queue: self.queue(),
-            worker: self.worker(),
-            lease_ms: self.pick(&[1, LEASE, LEASE, HOUR]),
-            news: self.one_in(2),
+        let beat = |_| {
+            let (queue, worker) = self.seat();
+            let lease_ms = self.pick(&[1, LEASE, LEASE, HOUR]);
+            Pulse { queue, worker, lease_ms, news: self.one_in(2) }
         };
         Op::Extend { beats: (0..count).map(beat).collect() }
     }
 
+    fn leave(&mut self) -> Op {
+        let (queue, worker) = self.seat();
+        Op::Leave { queue, worker }
+    }
+
     fn reap(&mut self, number: Number) -> Op {
-        let (queue, worker, limit) = (self.queue(), self.worker(), self.few());
+        let ((queue, worker), limit) = (self.seat(), self.few());
         Op::Reap { queue, worker, number, limit, lease_ms: self.pick(&[LEASE, LEASE, 7_001]) }
     }
 
     fn sweep(&mut self) -> Op {
-        let (queue, worker) = (self.queue(), self.worker());
+        let (queue, worker) = self.seat();
         Op::Sweep { queue, worker, sweeps: 2 + self.under(5), lease_ms: LEASE }
     }
 
@@ -335,7 +352,9 @@ impl Maker {
 
     fn transfer(&mut self) -> Op {
         let jobs = self.in_some(&[State::Ready, State::Scheduled, State::Dead, State::Running]);
-        Op::Transfer { queue: self.queue(), to: self.under(QUEUES), jobs }
+        let queue = self.queue();
+        let to = (queue + self.pick(&[0, 1, 1, 1, 2, 2, 2])) % QUEUES;
+        Op::Transfer { queue, to, jobs }
     }
 
     fn list(&mut self) -> Op {
@@ -362,9 +381,8 @@ mod tests {
 
     #[test]
     fn there_are_many_sorts_of_operations_and_all_come_up() {
-        assert!(KIND_COUNT >= 30);
         let names: BTreeSet<_> = KINDS.iter().map(|(name, ..)| name).collect();
-        assert_eq!(names.len(), KIND_COUNT);
+        assert!(names.len() == KINDS.len() && names.len() >= 30, "{names:?}");
         let steps = (0..100).flat_map(|seed| generate(seed, 40));
         let ops: BTreeSet<_> = steps.map(|step| step.op.name()).collect();
         assert!(ops.len() >= 23, "{ops:?}");

@@ -158,9 +158,9 @@ impl Observation {
 pub(super) fn job_line(job: &Stored) -> String {
     let Stored { id, queue, state, record, history, at_ms, worker, cancel_requested } = job;
     let history = history.as_deref().map(String::from_utf8_lossy);
+    let record = record.escape_ascii();
     format!(
-        "{id} {state} in {queue} at {at_ms:?} worker {worker:?} cancel {cancel_requested} record {} \
-         history {history:?}",
-        record.escape_ascii()
+        "{id} {state} in {queue} at {at_ms:?} worker {worker:?} cancel {cancel_requested} \
+         record {record} history {history:?}"
     )
 }

@@ -1,4 +1,4 @@
-//! What a sequence is made of: operations that name jobs, workers, claims and keys by small numbers.
+//! What a sequence is made of: operations that name jobs, workers and keys by small numbers.
 //!
 //! A number means the same whatever comes before it, or falls back to something that exists, so a
 //! sequence from which an operation is taken away is still a sequence. The text form is JSON, one

@@ -204,8 +204,14 @@ impl World {
         })
     }
 
+    /// The queue that is meant, or the next one with a job in the state asked for; and the jobs.
     fn ids(&self, queue: u8, jobs: &[JobRef]) -> (QueueName, Vec<JobId>) {
-        let name = Self::queue(queue);
+        let mut names = (queue % QUEUES..QUEUES).chain(0..queue % QUEUES).map(Self::queue);
+        let has_some = |name: &QueueName| match jobs.first() {
+            Some(JobRef::In(state, _)) => !self.seen.jobs(name, *state).is_empty(),
+            _ => true,
+        };
+        let name = names.find(has_some).unwrap_or_else(|| Self::queue(queue));
         let id = |job: &JobRef| match job {
             JobRef::Job(number) => self.job(*number),
             JobRef::In(state, at) => {

@@ -92,13 +92,13 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ///
     /// The jobs belong to the worker until it finishes them or is fenced by a sweep after its lease
     /// has ended; a worker that is late but was not swept is still itself. A repeat with the
-    /// same number gives the same jobs; a number below one that was used gives none. Not cancel
-    /// safe: a caller that drops the future owns jobs that it does not know of, until its lease
-    /// ends.
+    /// same number gives the same jobs, and nothing new from any of its queues; a number below one
+    /// that was used gives none. Not cancel safe: a caller that drops the future owns jobs that it
+    /// does not know of, until its lease ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 
-    /// Ends claims on jobs, each by its transition; answers per job, in order. Jobs that are
-    /// released together keep their order.
+    /// Ends claims on jobs, each by its transition; answers per job, in order. Of two ends of one
+    /// job the first counts. Jobs that a worker releases together keep their order.
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError>;
 
     /// Extends the leases of workers, all jobs of each at once, and brings the news for them.
