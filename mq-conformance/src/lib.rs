@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cancel;
 pub mod claim;
 pub mod delete;
+pub mod discard;
 pub mod enqueue;
 pub mod extend;
 pub mod finish;
