@@ -83,7 +83,7 @@ async fn operate(mq: &Client) -> Result<(), mq::engine::EngineError> {
         admin.act_on_all(&dead, &verb).await?;
     }
     let scheduled = Filter::state(State::Scheduled);
-    for verb in [Verb::RunNow, Verb::Cancel, Verb::Delete] {
+    for verb in [Verb::RunNow, Verb::Cancel, Verb::Discard, Verb::Delete] {
         admin.act_on_all(&scheduled, &verb).await?;
         admin.act_on_all(&Filter::state(State::Ready), &verb).await?;
     }

@@ -21,6 +21,7 @@ pub(crate) enum Verb {
     RunNow,
     Delete,
     Cancel,
+    Discard,
     Transfer { to: QueueName },
 }
 
@@ -31,6 +32,7 @@ impl Verb {
             Self::RunNow => "run-now",
             Self::Delete => "delete",
             Self::Cancel => "cancel",
+            Self::Discard => "discard",
             Self::Transfer { .. } => "transfer",
         }
     }
@@ -57,6 +59,7 @@ impl Verb {
             Self::RunNow => engine.run_now(queue, ids).await?,
             Self::Delete => engine.delete(queue, ids).await?,
             Self::Cancel => engine.cancel(queue, ids).await?,
+            Self::Discard => engine.discard(queue, ids).await?,
             Self::Transfer { to } if to == queue => vec![Act::Already; ids.len()],
             Self::Transfer { to } => engine.transfer(queue, to, ids).await?,
         };

@@ -331,6 +331,22 @@ fn a_file_is_an_engine_like_any_other() {
 }
 
 #[test]
+fn a_discarded_job_is_a_dead_letter_that_can_be_retried() {
+    let store = Store::start();
+    let ids = store.enqueue("mail", "welcome", 3);
+    let done = store.json(&["discard", &ids[0]]);
+    assert_eq!((&done["verb"], &done["applied"]), (&"discard".into(), &1.into()));
+    let job = store.json(&["job", &ids[0]]);
+    assert_eq!((&job["state"], &job["death"]["reason"]), (&"dead".into(), &"operator".into()));
+    let all = ["discard", "--all-matching", "--state", "ready", "--queue", "mail"];
+    assert_eq!(store.run(&all).code, USAGE, "it asks first");
+    assert_eq!(store.json(&[&all[..], &["--yes"]].concat())["applied"], 2);
+    assert_eq!(store.json(&["retry", &ids[0]])["applied"], 1);
+    assert_eq!(store.json(&["queue", "mail"])["dead"], 2);
+    store.check();
+}
+
+#[test]
 fn jobs_are_moved_from_a_file_to_a_server() {
     let (_directory, from) = file();
     let store = Store::start();

@@ -17,6 +17,7 @@ pub mod cancel;
 pub mod claim;
 pub mod delete;
 pub mod differential;
+pub mod discard;
 pub mod enqueue;
 pub mod extend;
 pub mod finish;

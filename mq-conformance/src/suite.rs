@@ -188,6 +188,15 @@ macro_rules! suite {
                 works_for_a_full_batch,
                 a_cancelled_job_is_not_run_as_well,
             }
+            discard {
+                a_discarded_job_keeps_what_it_has_and_says_who_did_it,
+                it_can_be_retried_with_its_priority,
+                a_history_that_cannot_be_read_does_not_stop_it,
+                its_key_holds_as_that_of_any_dead_letter,
+                a_request_to_cancel_is_over,
+                works_for_a_full_batch_and_only_for_those_named,
+                a_job_is_either_discarded_or_run,
+            }
             transfer {
                 a_job_arrives_as_it_was,
                 a_moved_job_runs_there_and_nowhere_else,
@@ -223,6 +232,7 @@ macro_rules! suite {
                 cancel_in_every_state,
                 cancel_in_every_state_with_a_retention,
                 delete_in_every_state,
+                discard_in_every_state,
                 retry_in_every_state,
                 run_now_in_every_state,
                 transfer_in_every_state,

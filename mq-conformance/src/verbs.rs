@@ -18,10 +18,14 @@ type Row = (Place, Act, Option<State>, Act);
 enum Verb {
     Cancel,
     Delete,
+    Discard,
     Retry,
     RunNow,
     Transfer,
 }
+
+const VERBS: [Verb; 6] =
+    [Verb::Cancel, Verb::Delete, Verb::Discard, Verb::Retry, Verb::RunNow, Verb::Transfer];
 
 impl Verb {
     async fn act(self, engine: &Arc<dyn Engine>, name: &str, id: JobId) -> Act {
@@ -29,6 +33,7 @@ impl Verb {
         let acts = match self {
             Self::Cancel => engine.cancel(&from, &ids).await,
             Self::Delete => engine.delete(&from, &ids).await,
+            Self::Discard => engine.discard(&from, &ids).await,
             Self::Retry => engine.retry(&from, &ids, None).await,
             Self::RunNow => engine.run_now(&from, &ids).await,
             Self::Transfer => engine.transfer(&from, &queue("to"), &ids).await,
@@ -116,6 +121,21 @@ pub async fn delete_in_every_state(fixture: &dyn Fixture) {
     check(fixture, Verb::Delete, true, rows).await;
 }
 
+pub async fn discard_in_every_state(fixture: &dyn Fixture) {
+    let buried = |place, act| (place, act, Some(State::Dead), Act::Already);
+    let rows = [
+        NOT_THERE,
+        buried(Place::Ready, Act::Applied),
+        buried(Place::Scheduled, Act::Applied),
+        buried(Place::Retrying, Act::Applied),
+        refused(Place::Running),
+        buried(Place::Dead, Act::Already),
+        refused(Place::Done),
+        refused(Place::Cancelled),
+    ];
+    check(fixture, Verb::Discard, true, rows).await;
+}
+
 pub async fn retry_in_every_state(fixture: &dyn Fixture) {
     let ready = |place, act| (place, act, Some(State::Ready), Act::Already);
     let rows = [
@@ -163,7 +183,7 @@ pub async fn transfer_in_every_state(fixture: &dyn Fixture) {
 
 pub async fn a_batch_is_answered_in_order_whatever_is_in_it(fixture: &dyn Fixture) {
     let engine = fixture.engine();
-    for verb in [Verb::Cancel, Verb::Delete, Verb::Retry, Verb::RunNow, Verb::Transfer] {
+    for verb in VERBS {
         let name = format!("{verb:?}");
         let hand = Hand::join(&engine, &name).await;
         let mut ids = Vec::new();
@@ -178,6 +198,7 @@ pub async fn a_batch_is_answered_in_order_whatever_is_in_it(fixture: &dyn Fixtur
         let acts = match verb {
             Verb::Cancel => engine.cancel(&from, &ids).await,
             Verb::Delete => engine.delete(&from, &ids).await,
+            Verb::Discard => engine.discard(&from, &ids).await,
             Verb::Retry => engine.retry(&from, &ids, None).await,
             Verb::RunNow => engine.run_now(&from, &ids).await,
             Verb::Transfer => engine.transfer(&from, &queue("to"), &ids).await,
@@ -201,6 +222,7 @@ pub async fn an_empty_or_unknown_request_does_nothing(fixture: &dyn Fixture) {
         let expected = vec![Act::NotFound; ids.len()];
         assert_eq!(engine.cancel(&q, ids).await.expect("cancel"), expected);
         assert_eq!(engine.delete(&q, ids).await.expect("delete"), expected);
+        assert_eq!(engine.discard(&q, ids).await.expect("discard"), expected);
         assert_eq!(engine.retry(&q, ids, None).await.expect("retry"), expected);
         assert_eq!(engine.run_now(&q, ids).await.expect("run_now"), expected);
         let transferred = engine.transfer(&q, &queue("to"), ids).await;
@@ -212,7 +234,7 @@ pub async fn a_verb_on_one_queue_does_not_touch_another(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let id = draft("a").put(&engine).await;
     draft("b").put(&engine).await;
-    for verb in [Verb::Cancel, Verb::Delete, Verb::Retry, Verb::RunNow, Verb::Transfer] {
+    for verb in VERBS {
         assert_eq!(verb.act(&engine, "b", id).await, Act::NotFound, "{verb:?}");
         assert_eq!(state(&engine, "a", id).await, Some(State::Ready), "{verb:?}");
     }

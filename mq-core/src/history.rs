@@ -145,6 +145,13 @@ impl History {
         self.interruptions.iter().filter(|at| **at >= from).count()
     }
 
+    /// The past of a job that an operator sends to the dead letters.
+    #[must_use]
+    pub fn discarded(mut self, at_ms: u64) -> Self {
+        self.death = Some(Death { reason: DeathReason::Operator, at_ms });
+        self
+    }
+
     /// The past of a job that is taken back from the dead letters: a full set of attempts again,
     /// while the count over its life stays.
     #[must_use]

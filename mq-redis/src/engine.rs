@@ -166,6 +166,10 @@ impl Engine for RedisEngine {
         ops::cancel::cancel(self, queue, ids).await
     }
 
+    async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        ops::discard::discard(self, queue, ids).await
+    }
+
     async fn transfer(
         &self,
         from: &QueueName,

@@ -97,6 +97,9 @@ scripts! {
     CANCEL = "cancel", " flags=allow-oom",
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "erase", "expire_key", "same_history"];
+    DISCARD = "discard", " flags=allow-oom",
+        ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+         "near_end", "take_out", "same_history"];
     TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out"];

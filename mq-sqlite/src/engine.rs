@@ -210,6 +210,12 @@ impl Engine for SqliteEngine {
         self.writer.run(Mode::Write, move |tx| ops::cancel::cancel(tx, &queue, &ids)).await
     }
 
+    async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>> {
+        check_len(ids.len())?;
+        let (queue, ids) = (queue.clone(), ids.to_vec());
+        self.writer.run(Mode::Write, move |tx| ops::discard::discard(tx, &queue, &ids)).await
+    }
+
     async fn transfer(&self, from: &QueueName, to: &QueueName, ids: &[JobId]) -> Result<Vec<Act>> {
         check_len(ids.len())?;
         let (from, to, ids) = (from.clone(), to.clone(), ids.to_vec());

@@ -134,6 +134,7 @@ passed_on! {
     run_now(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
     delete(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
     cancel(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
+    discard(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
     transfer(from: &QueueName, to: &QueueName, ids: &[JobId]) -> Vec<Act>;
     import(jobs: Vec<Stored>) -> Vec<Act>;
     pause(queue: &QueueName) -> ();

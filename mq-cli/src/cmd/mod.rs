@@ -3,6 +3,7 @@
 mod audit;
 mod cancel;
 mod delete;
+mod discard;
 mod enqueue;
 mod job;
 mod jobs;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Delete(delete::Args),
     /// Cancel jobs; of those that run, the workers are asked.
     Cancel(cancel::Args),
+    /// Send jobs that wait to the dead letters, from where they can be retried.
+    Discard(discard::Args),
     /// Enqueue a job.
     Enqueue(enqueue::Args),
     /// List the workers and what they do.
@@ -61,6 +64,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Fail> {
         Command::RunNow(args) => run_now::run(app, args).await,
         Command::Delete(args) => delete::run(app, args).await,
         Command::Cancel(args) => cancel::run(app, args).await,
+        Command::Discard(args) => discard::run(app, args).await,
         Command::Enqueue(args) => enqueue::run(app, args).await,
         Command::Workers => workers::run(app).await,
         Command::Audit(args) => audit::run(app, &args).await,

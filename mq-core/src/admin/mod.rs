@@ -73,6 +73,8 @@ pub enum Verb {
     Delete,
     /// Cancel.
     Cancel,
+    /// Send to the dead letters.
+    Discard,
     /// Move to another queue.
     Transfer(QueueName),
 }
@@ -181,6 +183,12 @@ impl Admin {
         self.one(id, &Verb::Cancel).await
     }
 
+    /// Sends a job that waits to the dead letters: it will not run by itself, but can be looked at
+    /// and retried.
+    pub async fn discard(&self, id: JobId) -> Result<Act, EngineError> {
+        self.one(id, &Verb::Discard).await
+    }
+
     /// Moves a job that waits or is dead to another queue.
     pub async fn transfer(&self, id: JobId, to: &str) -> Result<Act, EngineError> {
         self.one(id, &Verb::Transfer(queue_name(to)?)).await
@@ -253,6 +261,7 @@ impl Admin {
             Verb::RunNow => engine.run_now(queue, ids).await,
             Verb::Delete => engine.delete(queue, ids).await,
             Verb::Cancel => engine.cancel(queue, ids).await,
+            Verb::Discard => engine.discard(queue, ids).await,
             Verb::Transfer(to) if to == queue => {
                 let there = engine.get(queue, ids).await?;
                 let act = |job: &Option<_>| job.as_ref().map_or(Act::NotFound, |_| Act::Already);

@@ -177,6 +177,10 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// next worker is told.
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
+    /// Sends jobs that wait to the dead letters, where they can be looked at and retried; their
+    /// past says that an operator did it. They count as dead, and their keys hold.
+    async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
+
     /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,
     /// history, due time and key. Interrupted half way, it is completed by any later `prune`;
     /// repeated, it answers [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod delete;
+pub(crate) mod discard;
 pub(crate) mod extend;
 pub(crate) mod finish;
 pub(crate) mod identity;

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod delete;
+pub(crate) mod discard;
 pub(crate) mod enqueue;
 pub(crate) mod extend;
 pub(crate) mod finish;

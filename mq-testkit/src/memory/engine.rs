@@ -190,6 +190,10 @@ impl Engine for MemoryEngine {
         self.limited(ids.len(), |store| ids.iter().map(|id| store.cancel(queue, *id)).collect())
     }
 
+    async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        self.limited(ids.len(), |store| ids.iter().map(|id| store.discard(queue, *id)).collect())
+    }
+
     async fn transfer(
         &self,
         from: &QueueName,

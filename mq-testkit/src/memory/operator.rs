@@ -177,6 +177,21 @@ impl Store {
         })
     }
 
+    pub(crate) fn discard(&mut self, name: &QueueName, id: JobId) -> Act {
+        self.act(name, id, |queue, place, now_ms| match place {
+            Place::Dead { .. } => Some(Act::Already),
+            Place::Ready | Place::Scheduled { .. } => {
+                let job = queue.jobs.get_mut(&id)?;
+                let past = job.history.as_deref().map(History::decode).unwrap_or_default();
+                job.history = Some(past.discarded(now_ms).encode());
+                queue.count(now_ms, |counts| counts.dead += 1);
+                queue.put(id, Place::Dead { at_ms: now_ms }, false);
+                Some(Act::Applied)
+            }
+            _ => None,
+        })
+    }
+
     pub(crate) fn transfer(&mut self, from: &QueueName, to: &QueueName, id: JobId) -> Act {
         let now_ms = self.now_ms;
         let mut moved = None;

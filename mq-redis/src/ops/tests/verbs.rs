@@ -6,7 +6,7 @@ use mq_core::engine::Act;
 use mq_core::{History, Record, State};
 
 use super::{Kit, THEN_MS};
-use crate::ops::{cancel, delete, pause, retry, run_now, stats, transfer, workers};
+use crate::ops::{cancel, delete, discard, pause, retry, run_now, stats, transfer, workers};
 
 const PLACES: [&str; 8] =
     ["absent", "ready", "scheduled", "retry", "running", "dead", "done", "cancelled"];
@@ -16,6 +16,7 @@ async fn act(kit: &Kit, verb: &str, id: mq_core::JobId) -> Act {
     let acts = match verb {
         "cancel" => cancel::cancel(engine, queue, ids).await,
         "delete" => delete::delete(engine, queue, ids).await,
+        "discard" => discard::discard(engine, queue, ids).await,
         "retry" => retry::retry(engine, queue, ids, None).await,
         "run_now" => run_now::run_now(engine, queue, ids).await,
         _ => transfer::transfer(engine, queue, &kit.beside("other").queue, ids).await,
@@ -71,6 +72,14 @@ async fn run_now_in_every_state() {
         [State::Running, State::Dead, State::Done, State::Cancelled].map(refused);
     let row = [NEVER, IS_READY, MADE_READY, MADE_READY, running, dead, done, cancelled];
     check_row("run_now", row).await;
+}
+
+#[tokio::test]
+async fn discard_in_every_state() {
+    let buried = (Act::Applied, "dead", Act::Already);
+    let dead = (Act::Already, "dead", Act::Already);
+    let [running, done, cancelled] = [State::Running, State::Done, State::Cancelled].map(refused);
+    check_row("discard", [NEVER, buried, buried, buried, running, dead, done, cancelled]).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,29 @@
+//! Sends jobs that wait to the dead letters.
+
+use mq_core::engine::Act;
+use mq_core::{History, JobId, QueueName};
+
+use super::verb;
+use crate::error::Result;
+use crate::jobs::{DEAD, Place, READY, SCHEDULED};
+use crate::tx::Tx;
+
+/// See [`Engine::discard`](mq_core::engine::Engine::discard).
+pub(crate) fn discard(tx: &mut Tx<'_>, name: &QueueName, ids: &[JobId]) -> Result<Vec<Act>> {
+    verb::each(tx, name, ids, |tx, target| match target.job.state {
+        DEAD => Ok(Some(Act::Already)),
+        READY | SCHEDULED => bury(tx, target).map(|()| Some(Act::Applied)),
+        _ => Ok(None),
+    })
+}
+
+fn bury(tx: &mut Tx<'_>, target: &verb::Target<'_>) -> Result<()> {
+    let (queue, job) = (target.queue, target.job);
+    let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
+    let past: Option<Vec<u8>> = tx.row(sql, [job.pk], |row| row.get(0))?.flatten();
+    let past = past.as_deref().map(History::decode).unwrap_or_default();
+    let past = past.discarded(tx.now()).encode();
+    tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, past))?;
+    tx.tally(queue).dead += 1;
+    tx.put(queue, job.pk, job.level, Place::Kept { state: DEAD, at_ms: tx.now_ms })
+}
