@@ -25,7 +25,7 @@ impl App {
                  `--url redis://127.0.0.1:6379` or `--url sqlite:jobs.db`",
             ));
         };
-        let client = Client::connect(url).await?;
+        let client = Client::connect(existing(url)).await?;
         Ok(Self { admin: client.admin(), client, json })
     }
 
@@ -40,5 +40,31 @@ impl App {
         text: impl FnOnce() -> String,
     ) -> Result<(), Fail> {
         if self.json { out::write(&out::json(value)?) } else { out::write(text().trim_end()) }
+    }
+}
+
+/// The same URL, but a file that is not there is not made: whoever looks at it has mistyped it.
+/// One that says `mode=…` itself is left as it is.
+fn existing(url: &str) -> String {
+    let is_file = url.starts_with("sqlite:") && !url.contains(":memory:");
+    if !is_file || url.contains("mode=") {
+        return url.to_owned();
+    }
+    let sign = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{sign}mode=rw")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_must_be_there() {
+        assert_eq!(existing("sqlite:a.db"), "sqlite:a.db?mode=rw");
+        let full = "sqlite:a.db?synchronous=full";
+        assert_eq!(existing(full), format!("{full}&mode=rw"));
+        for as_it_is in ["redis://a/?mode", "sqlite::memory:", "sqlite:a.db?mode=rwc"] {
+            assert_eq!(existing(as_it_is), as_it_is);
+        }
     }
 }

@@ -331,6 +331,18 @@ fn a_file_is_an_engine_like_any_other() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_not_made_by_looking_at_it() {
+    let (directory, url) = file();
+    let url = url.trim_end_matches("?mode=rwc");
+    for arguments in [&["status"][..], &["enqueue", "kind", "{}"]] {
+        let ran = mq(arguments, url);
+        assert_eq!(ran.code, UNUSABLE, "{}", ran.stderr);
+        assert!(ran.stderr.contains("jobs.db is not there: check the path"), "{}", ran.stderr);
+    }
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
 fn a_discarded_job_is_a_dead_letter_that_can_be_retried() {
     let store = Store::start();
     let ids = store.enqueue("mail", "welcome", 3);

@@ -65,7 +65,13 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
         return Ok(Opened { writer, readers: Vec::new(), watch: None, space: None, store });
     };
     let shown = path.display().to_string();
-    create(path)?;
+    if settings.is_made {
+        create(path)?;
+    } else if !path.exists() {
+        return Err(ConnectError::Unfit(format!(
+            "{shown} is not there: check the path; with `?mode=rwc` it is made"
+        )));
+    }
     refuse_network(path, &shown)?;
     let writer = open_file(path, settings, &shown).map_err(|failure| refusal(failure, &shown))?;
     let reader = || -> Result<Connection, ConnectError> {

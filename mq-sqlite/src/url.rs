@@ -17,6 +17,8 @@ const WAL_MAX: u64 = 1024 * 1024 * 1024;
 pub(crate) struct Settings {
     /// The file; none is a store in memory.
     pub(crate) path: Option<PathBuf>,
+    /// Whether the file is made if it is not there.
+    pub(crate) is_made: bool,
     /// Whether each commit waits for the disk.
     pub(crate) is_full: bool,
     /// Whether the file is an application's own database, with tables of its own.
@@ -37,7 +39,8 @@ impl Settings {
             return Err(ConnectError::Url(text.to_owned()));
         }
         let path = (path != ":memory:").then(|| PathBuf::from(path));
-        let mut settings = Self { path, is_full: false, is_shared: false, wal_max: WAL_MAX };
+        let mut settings =
+            Self { path, is_made: true, is_full: false, is_shared: false, wal_max: WAL_MAX };
         for option in options.split('&').filter(|option| !option.is_empty()) {
             settings.set(option)?;
         }
@@ -46,6 +49,9 @@ impl Settings {
 
     fn set(&mut self, option: &str) -> Result<(), ConnectError> {
         match option.split_once('=') {
+            // The words of SQLite's own URLs.
+            Some(("mode", "rwc")) => self.is_made = true,
+            Some(("mode", "rw")) => self.is_made = false,
             Some(("synchronous", "full")) => self.is_full = true,
             Some(("synchronous", "normal")) => self.is_full = false,
             Some(("database", "application")) => self.is_shared = true,
@@ -71,8 +77,8 @@ impl Settings {
 fn unknown(option: &str) -> ConnectError {
     let option: String = option.chars().take(64).collect();
     ConnectError::Url(format!(
-        "the URL has an unknown option `{}`: there are `synchronous=full`, `synchronous=normal`, \
-         `database=application` and `wal_max_mb=1024`",
+        "the URL has an unknown option `{}`: there are `mode=rw`, `synchronous=full`, \
+         `synchronous=normal`, `database=application` and `wal_max_mb=1024`",
         option.escape_debug()
     ))
 }
@@ -89,7 +95,7 @@ mod tests {
     fn urls_say_where_and_how_safe() {
         let file = |path: &str, is_full| {
             let path = Some(path.into());
-            Settings { path, is_full, is_shared: false, wal_max: WAL_MAX }
+            Settings { path, is_made: true, is_full, is_shared: false, wal_max: WAL_MAX }
         };
         assert_eq!(parse("sqlite:jobs.db"), file("jobs.db", false));
         assert_eq!(parse("sqlite://jobs.db"), file("jobs.db", false));
@@ -101,10 +107,12 @@ mod tests {
     #[test]
     fn other_options_are_read_and_what_is_none_is_refused() {
         let settings = parse("sqlite:a?database=application&synchronous=full&wal_max_mb=2");
-        assert!(settings.is_shared && settings.is_full);
+        assert!(settings.is_shared && settings.is_full && settings.is_made);
+        assert!(!parse("sqlite:a?mode=rw").is_made);
         assert_eq!(settings.wal_max, 2 * 1024 * 1024);
-        let bad = ["a?b=c", "a?synchronous=off", "a?database=mine", "a?wal_max_mb=0", "a?x"];
-        for bad in ["", "//"].into_iter().chain(bad) {
+        let bad = ["a?b=c", "a?synchronous=off", "a?mode=ro", "a?database=mine", "a?x"];
+        let bad = bad.into_iter().chain(["", "//", "a?wal_max_mb=0"]);
+        for bad in bad {
             let url = format!("sqlite:{bad}");
             assert!(matches!(Settings::parse(&url), Err(ConnectError::Url(_))), "{url}");
         }

@@ -48,6 +48,17 @@ async fn a_directory_that_is_not_there_is_named() {
     assert!(text.contains("none/jobs.db"), "{text}");
 }
 
+#[tokio::test]
+async fn a_file_that_must_be_there_is_not_made() {
+    let directory = directory();
+    let careful = format!("{}?mode=rw", url(&directory));
+    let text = unfit(&careful).await;
+    assert!(text.contains("jobs.db is not there"), "{text}");
+    assert!(!path(&directory).exists());
+    drop(connect(&url(&directory)).await);
+    connect(&careful).await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_may_read_the_files() {

@@ -76,10 +76,10 @@ pub(crate) fn fine(arguments: &[&str], url: &str) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-/// A file of a test's own, and its URL.
+/// A file of a test's own, and its URL, by which it may be made.
 pub(crate) fn file() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("jobs.db").display());
+    let url = format!("sqlite:{}?mode=rwc", directory.path().join("jobs.db").display());
     (directory, url)
 }
 
