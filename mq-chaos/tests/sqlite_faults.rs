@@ -42,8 +42,8 @@ async fn kills(synchronous: &str) {
             3 => producer.replace(0),
             victim => workers.replace(victim),
         }
+        file.assert_whole();
         if round % 5 == 0 {
-            file.assert_whole();
             let report = scene.client.engine().audit(&scene.queue, false).await.expect("audit");
             assert_eq!(report.findings, []);
         }

@@ -145,6 +145,9 @@ fn tune(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     conn.pragma_update(None, "synchronous", if settings.is_full { "FULL" } else { "NORMAL" })?;
+    // Means something on macOS only, where a sync leaves data in the memory of the drive otherwise.
+    conn.pragma_update(None, "fullfsync", settings.is_full)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", settings.is_full)?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))
 }
 
