@@ -106,7 +106,8 @@ pub async fn run(subjects: &[Subject], steps: &[Step]) -> Result<(), Difference>
         }
         let is_thorough = at % THOROUGH == THOROUGH - 1 || at + 1 == steps.len();
         let how = if is_thorough { Look::Thorough } else { Look::Usual };
-        world.seen = look(subjects, &world, at, step, how).await?;
+        let seen = look(subjects, &world, at, step, how).await?;
+        world.saw(seen);
     }
     Ok(())
 }
@@ -151,7 +152,7 @@ async fn look(
 ) -> Result<Observation, Difference> {
     let mut first: Option<(&str, Observation)> = None;
     for subject in subjects {
-        let seen = observe(&subject.fixture.engine(), &world.names, how).await;
+        let seen = observe(&subject.fixture.engine(), world.to_see(how), how).await;
         let seen = match seen {
             Ok(seen) => seen,
             Err(error) => {

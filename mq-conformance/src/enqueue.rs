@@ -103,6 +103,14 @@ pub async fn a_job_is_no_duplicate_of_itself(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn an_id_that_is_known_counts_before_its_key(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let known = draft("q").put(&engine).await;
+    draft("q").key("k").put(&engine).await;
+    let reply = draft("q").id(known).key("k").send(&engine).await;
+    assert_eq!(reply, EnqueueReply { id: known, duplicate: false });
+}
+
 pub async fn the_same_id_twice_in_one_call_is_stored_once(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let (job, delayed) = (draft("q").build(), draft("q").after(HOUR).build());

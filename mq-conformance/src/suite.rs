@@ -23,6 +23,7 @@ macro_rules! suite {
                 jobs_of_one_call_become_visible_together,
                 the_same_id_again_is_not_stored_again,
                 a_job_is_no_duplicate_of_itself,
+                an_id_that_is_known_counts_before_its_key,
                 the_same_id_twice_in_one_call_is_stored_once,
                 the_same_id_again_changes_nothing_wherever_the_job_is,
                 the_same_key_answers_with_the_job_that_is_there,

@@ -10,7 +10,7 @@ use mq_core::engine::{
 use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
 
-use super::observe::Observation;
+use super::observe::{Look, Observation};
 use super::op::{Ask, Draft, End, JobRef, Number, Op, Pick, Pulse, To, When};
 use super::request::{Reply, Request};
 use crate::kit;
@@ -27,8 +27,10 @@ pub(super) struct World {
     start_ms: u64,
     pub(super) now_ms: u64,
     /// Queues that were named so far.
-    pub(super) names: Vec<QueueName>,
-    pub(super) seen: Observation,
+    names: Vec<QueueName>,
+    /// Those that were named since the last look.
+    touched: Vec<QueueName>,
+    seen: Observation,
     /// The highest number that a worker has used on a queue.
     last: HashMap<(WorkerId, QueueName), u64>,
     claims: Vec<Claimed>,
@@ -42,6 +44,7 @@ impl World {
             start_ms,
             now_ms: start_ms,
             names: Vec::new(),
+            touched: Vec::new(),
             seen: Observation::default(),
             last: HashMap::new(),
             claims: Vec::new(),
@@ -90,12 +93,30 @@ impl World {
     pub(super) fn request(&mut self, op: &Op) -> Option<Request> {
         let request = self.resolve(op)?;
         for name in named(&request) {
-            if !self.names.contains(&name) {
-                self.names.push(name);
-                self.names.sort();
+            for names in [&mut self.names, &mut self.touched] {
+                if !names.contains(&name) {
+                    names.push(name.clone());
+                    names.sort();
+                }
             }
         }
         Some(request)
+    }
+
+    /// The queues to look at: what happens to one that was not named is seen at the next thorough
+    /// look, and made small from there.
+    pub(super) fn to_see(&self, look: Look) -> &[QueueName] {
+        match look {
+            Look::Usual => &self.touched,
+            Look::Thorough => &self.names,
+        }
+    }
+
+    /// Notes what was seen.
+    pub(super) fn saw(&mut self, seen: Observation) {
+        self.touched.clear();
+        self.seen.of.retain(|old| seen.of.iter().all(|new| new.name != old.name));
+        self.seen.of.extend(seen.of);
     }
 
     /// Notes what was asked and answered.

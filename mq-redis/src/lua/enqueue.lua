@@ -45,7 +45,8 @@ for job = 1, count do
   local id, level = ARGV[job*6-2], tonumber(ARGV[job*6-1])
   local key = ARGV[job*6+2]
   local holder = key ~= '' and key_holder(KEYS[1], KEYS[7], KEYS[8], key, now)
-  if holder and holder ~= id then
+  -- The id first: whoever repeats himself asks for this very job.
+  if holder and holder ~= id and redis.call('HEXISTS', KEYS[1], id) == 0 then
     replies[job] = holder
   elseif applied then
     replies[job] = 1
