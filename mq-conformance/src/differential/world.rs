@@ -64,7 +64,7 @@ impl World {
 
     /// The id of a worker; they ascend with the numbers.
     pub(super) fn worker(number: u8) -> WorkerId {
-        format!("{:0>21}-", number % WORKERS).parse().expect("an id")
+        format!("{:0>21}0", number % WORKERS).parse().expect("an id")
     }
 
     /// The name of a queue.
@@ -396,7 +396,7 @@ fn named(request: &Request) -> Vec<QueueName> {
 
 /// The text form of an id: the digits of `mq-core/src/text22.rs`.
 fn text(id: u128) -> String {
-    const DIGITS: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
     let digit = |at: u32| if at == 21 { id << 4 } else { id >> (122 - 6 * at) };
     (0..22).map(|at| char::from(DIGITS[(digit(at) & 63) as usize])).collect()
 }
