@@ -348,6 +348,19 @@ pub async fn too_many_finishes_are_refused_and_nothing_happens(fixture: &dyn Fix
     assert_eq!(listed(&engine, "q", State::Running).await, [job.id]);
 }
 
+pub async fn a_queue_named_twice_is_refused_and_nothing_happens(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    put_many(&engine, "q", 5).await;
+    let claim = hand.fresh();
+    let queues =
+        vec![QueueClaim { claim: claim.clone(), limit: 2 }, QueueClaim { claim, limit: 2 }];
+    let request = ClaimRequest { finishes: Vec::new(), limit: 4, queues };
+    let error = engine.claim(request).await.expect_err("twice");
+    assert_eq!(error.kind(), EngineErrorKind::Invalid, "{error}");
+    assert_eq!(listed(&engine, "q", State::Running).await, []);
+}
+
 pub async fn promotes_what_is_due_on_the_way(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

@@ -154,6 +154,14 @@ pub async fn a_page_has_at_most_a_full_batch(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn a_page_has_at_least_one_job(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    put_many(&engine, "q", 2).await;
+    let request = ListRequest { queue: queue("q"), state: State::Ready, cursor: None, limit: 0 };
+    let page = engine.list(request).await.expect("list");
+    assert!(page.jobs.len() == 1 && page.next.is_some(), "{page:?}");
+}
+
 pub async fn a_cursor_that_nobody_made_does_no_harm(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     put_many(&engine, "q", 5).await;

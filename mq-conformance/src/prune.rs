@@ -96,6 +96,14 @@ pub async fn works_in_portions(fixture: &dyn Fixture) {
     }
 }
 
+pub async fn a_portion_is_at_least_one(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    bury(&hand, 2, fixture.now_ms()).await;
+    let progress = engine.prune(&hand.queue, limits(0, u64::MAX, 0)).await.expect("prune");
+    assert_eq!(progress, Progress { done: 1, more: true });
+}
+
 pub async fn a_portion_counts_done_and_cancelled_jobs_together(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;

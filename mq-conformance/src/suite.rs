@@ -60,6 +60,7 @@ macro_rules! suite {
                 finishes_come_first_and_are_answered_in_order,
                 without_queues_it_only_finishes,
                 too_many_finishes_are_refused_and_nothing_happens,
+                a_queue_named_twice_is_refused_and_nothing_happens,
                 promotes_what_is_due_on_the_way,
             }
             finish {
@@ -150,6 +151,7 @@ macro_rules! suite {
                 keeps_the_newest_dead_letters,
                 removes_dead_letters_by_age,
                 works_in_portions,
+                a_portion_is_at_least_one,
                 a_portion_counts_done_and_cancelled_jobs_together,
                 leaves_everything_else_alone,
                 forgets_the_keys_of_jobs_long_gone_and_no_others,
@@ -258,6 +260,7 @@ macro_rules! suite {
                 paging_visits_everything_once,
                 an_empty_or_unknown_queue_has_no_pages,
                 a_page_has_at_most_a_full_batch,
+                a_page_has_at_least_one_job,
                 a_cursor_that_nobody_made_does_no_harm,
             }
             get {

@@ -85,6 +85,7 @@ impl Engine for RedisEngine {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError> {
+        request.check_queues()?;
         ops::claim::claim(self, request).await
     }
 

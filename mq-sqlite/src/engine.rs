@@ -121,6 +121,7 @@ impl Engine for SqliteEngine {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply> {
+        request.check_queues()?;
         check_len(request.finishes.len())?;
         self.writer.run(Mode::Write, move |tx| ops::claim::claim(tx, &request)).await
     }

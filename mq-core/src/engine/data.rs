@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::About;
+use super::{About, EngineError, EngineErrorKind};
 use crate::id::{Claim, JobId, WorkerId};
 use crate::lifecycle::Transition;
 use crate::name::QueueName;
@@ -83,8 +83,27 @@ pub struct ClaimRequest {
     pub finishes: Vec<Finish>,
     /// Free slots in all; at most [`BATCH_MAX`](super::BATCH_MAX) are filled.
     pub limit: usize,
-    /// The queues, most wanted first: the first one is emptied before the second is asked.
+    /// The queues, each once, most wanted first: the first one is emptied before the second is
+    /// asked.
     pub queues: Vec<QueueClaim>,
+}
+
+impl ClaimRequest {
+    /// Refuses a request that names a queue twice: the second claim would be taken for a repeat of
+    /// the first, or for a late copy of it.
+    ///
+    /// # Errors
+    /// [`Invalid`](EngineErrorKind::Invalid).
+    pub fn check_queues(&self) -> Result<(), EngineError> {
+        for (at, asked) in self.queues.iter().enumerate() {
+            let queue = &asked.claim.queue;
+            if self.queues[..at].iter().any(|earlier| earlier.claim.queue == *queue) {
+                let text = format!("a claim names the queue `{queue}` twice: name each once");
+                return Err(EngineError::new(EngineErrorKind::Invalid, text));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One queue in a [`ClaimRequest`].

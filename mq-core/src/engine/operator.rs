@@ -26,7 +26,7 @@ pub struct PruneLimits {
     pub dead_count: usize,
     /// Age of a dead letter, in ms; older ones go.
     pub dead_age_ms: u64,
-    /// At most so many of each sort in one call.
+    /// At most so many of each sort in one call, and at least one.
     pub batch: usize,
 }
 
@@ -143,7 +143,7 @@ pub struct ListRequest {
     pub state: State,
     /// Where the last page ended; none starts at the beginning.
     pub cursor: Option<Cursor>,
-    /// At most so many.
+    /// At most so many, and at least one.
     pub limit: usize,
 }
 

@@ -18,7 +18,7 @@ type Listed = (Stored, String);
 pub(crate) fn list(tx: &mut Tx<'_>, request: &ListRequest) -> Result<Page> {
     let after = request.cursor.as_ref().map(Place::parse).transpose()?;
     let Some(queue) = tx.queue(&request.queue)? else { return Ok(Page::default()) };
-    let limit = request.limit.min(BATCH_MAX);
+    let limit = request.limit.clamp(1, BATCH_MAX);
     let asked = limit as i64 + 1;
     let name = &request.queue;
     let read = |row: &Row<'_>| -> rusqlite::Result<Listed> {

@@ -1,6 +1,6 @@
 //! Removes what retention and bounds say, in portions.
 
-use mq_core::engine::{Progress, PruneLimits};
+use mq_core::engine::{BATCH_MAX, Progress, PruneLimits};
 use mq_core::{JobId, QueueName};
 use rusqlite::Params;
 
@@ -15,7 +15,7 @@ const MINUTES: i64 = 60;
 /// See [`Engine::prune`](mq_core::engine::Engine::prune).
 pub(crate) fn prune(tx: &mut Tx<'_>, name: &QueueName, limits: PruneLimits) -> Result<Progress> {
     let Some(queue) = tx.queue(name)? else { return Ok(Progress::default()) };
-    let batch = limits.batch;
+    let batch = limits.batch.clamp(1, BATCH_MAX);
     let asked = batch as i64 + 1;
     let mut progress = Progress::default();
 

@@ -237,16 +237,17 @@ impl Store {
         let dead: Vec<_> = dead.map(|(_, (_, id))| *id).collect();
         let keys = queue.keys.iter().filter(|(_, key)| queue.is_free(key, now_ms));
         let keys: Vec<_> = keys.map(|(text, _)| text.clone()).collect();
+        let batch = limits.batch.clamp(1, BATCH_MAX);
         let mut progress = Progress::default();
         for ids in [over, dead] {
-            progress.more |= ids.len() > limits.batch;
-            for id in ids.iter().take(limits.batch) {
+            progress.more |= ids.len() > batch;
+            for id in ids.iter().take(batch) {
                 queue.remove(*id, now_ms);
                 progress.done += 1;
             }
         }
-        progress.more |= keys.len() > limits.batch;
-        for key in keys.iter().take(limits.batch) {
+        progress.more |= keys.len() > batch;
+        for key in keys.iter().take(batch) {
             queue.keys.remove(key);
             progress.done += 1;
         }

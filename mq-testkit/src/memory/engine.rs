@@ -97,6 +97,7 @@ impl Engine for MemoryEngine {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError> {
+        request.check_queues()?;
         self.limited(request.finishes.len(), |store| store.claim(request))
     }
 

@@ -85,7 +85,7 @@ impl Store {
         };
         let Some(queue) = self.queues.get(&request.queue) else { return Ok(Page::default()) };
         let ids = queue.in_order(request.state);
-        let limit = request.limit.min(BATCH_MAX);
+        let limit = request.limit.clamp(1, BATCH_MAX);
         let page = ids.iter().skip(skip).take(limit);
         let jobs: Vec<_> = page.filter_map(|id| self.stored(&request.queue, *id)).collect();
         let end = skip.saturating_add(jobs.len());
