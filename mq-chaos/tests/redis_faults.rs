@@ -66,7 +66,7 @@ async fn under_load(
 /// F20: `kill -9` of redis-server with AOF everysec, ten times: nothing lost, nobody restarts.
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_workers_and_producers_survive_killed_servers() {
-    let mut server = RedisServer::with(&["--appendonly", "yes"]);
+    let mut server = RedisServer::on_a_fast_disk(&["--appendonly", "yes"]);
     let url = server.url();
     let scene = Scene::new(&url).await;
     let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
