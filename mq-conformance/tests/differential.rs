@@ -20,11 +20,15 @@ use mq_core::lifecycle::Transition;
 use mq_core::{Priority, clock};
 use mq_redis::RedisEngine;
 use mq_sqlite::SqliteEngine;
-use mq_testkit::MemoryEngine;
+use mq_testkit::{MemoryEngine, RedisServer};
 
 /// What a commit is checked with.
 const SEQUENCES: u64 = 300;
 const STEPS: u64 = 40;
+/// Sequences that one Redis serves.
+const PER_SERVER: usize = 50;
+/// How often a long run says how far it is.
+const TELL: u64 = 1_000;
 /// Sequences under way at once, so that one computes while another waits for a server.
 const AT_ONCE: usize = 4;
 
@@ -70,16 +74,38 @@ impl Clocked for MemoryEngine {
 struct Clock<E> {
     engine: Arc<E>,
     /// How to connect again; without it another handle is one that is detached.
-    url: Option<String>,
+    place: Option<Place>,
     others: Mutex<Vec<Arc<RedisEngine>>>,
     now_ms: AtomicU64,
 }
 
+/// A server's URL, which is good for as long as this lives.
+struct Place {
+    url: String,
+    _server: Arc<RedisServer>,
+}
+
+impl Place {
+    /// On a server that few have used before: an audit looks at all of its keys, so that with one
+    /// server for all each sequence would take longer than the one before.
+    fn fresh() -> Self {
+        static CURRENT: Mutex<Option<(Arc<RedisServer>, usize)>> = Mutex::new(None);
+        let mut current = CURRENT.lock().expect("the server");
+        let (server, used) = match current.take() {
+            Some((server, used)) if used < PER_SERVER => (server, used + 1),
+            _ => (Arc::new(RedisServer::start()), 1),
+        };
+        *current = Some((Arc::clone(&server), used));
+        let url = format!("{}?prefix={}", server.url(), mq_testkit::unique_prefix());
+        Self { url, _server: server }
+    }
+}
+
 impl<E: Clocked> Clock<E> {
-    fn new(engine: E, url: Option<String>, now_ms: u64) -> Self {
+    fn new(engine: E, place: Option<Place>, now_ms: u64) -> Self {
         engine.show(now_ms);
         let (engine, now_ms) = (Arc::new(engine), AtomicU64::new(now_ms));
-        Self { engine, url, others: Mutex::default(), now_ms }
+        Self { engine, place, others: Mutex::default(), now_ms }
     }
 }
 
@@ -90,8 +116,8 @@ impl<E: Clocked> Fixture for Clock<E> {
     }
 
     async fn second(&self) -> Arc<dyn Engine> {
-        let Some(url) = &self.url else { return self.engine.detached() };
-        let other = Arc::new(RedisEngine::connect(url).await.expect("connect"));
+        let Some(place) = &self.place else { return self.engine.detached() };
+        let other = Arc::new(RedisEngine::connect(&place.url).await.expect("connect"));
         other.show(self.now_ms());
         self.others.lock().expect("the list").push(other.clone());
         other
@@ -118,11 +144,11 @@ fn all_engines() -> Pin<Box<dyn Future<Output = Vec<Subject>> + Send>> {
 
 /// The first one is what the others are compared with.
 async fn subjects(start_ms: u64) -> Vec<Subject> {
-    let url = format!("{}?prefix={}", mq_testkit::shared_url(), mq_testkit::unique_prefix());
-    let redis = RedisEngine::connect(&url).await.expect("connect");
+    let place = Place::fresh();
+    let redis = RedisEngine::connect(&place.url).await.expect("connect");
     let sqlite = SqliteEngine::connect("sqlite::memory:").await.expect("connect");
     vec![
-        Subject::new("redis", Clock::new(redis, Some(url), start_ms)),
+        Subject::new("redis", Clock::new(redis, Some(place), start_ms)),
         Subject::new("sqlite", Clock::new(sqlite, None, start_ms)),
         Subject::new("memory", Clock::new(MemoryEngine::new(start_ms), None, start_ms)),
     ]
@@ -144,6 +170,7 @@ async fn search(make: Subjects, seeds: Range<u64>, steps: usize) -> Option<(u64,
     let mut running = tokio::task::JoinSet::new();
     let mut seeds = seeds;
     let mut found: Option<(u64, Difference)> = None;
+    let (mut done, total) = (0, seeds.end - seeds.start);
     loop {
         while found.is_none() && running.len() < AT_ONCE {
             let Some(seed) = seeds.next() else { break };
@@ -154,6 +181,10 @@ async fn search(make: Subjects, seeds: Range<u64>, steps: usize) -> Option<(u64,
         }
         let Some(ended) = running.join_next().await else { return found };
         let (seed, result) = ended.expect("a sequence");
+        done += 1;
+        if done % TELL == 0 {
+            eprintln!("{done} of {total} sequences");
+        }
         if let Err(difference) = result
             && found.as_ref().is_none_or(|(other, _)| seed < *other)
         {
