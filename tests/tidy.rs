@@ -177,16 +177,18 @@ const CONTRACT: (&str, &str) = (
      fn detached(&self); fn identity(&self); fn database(&self); fn ping(&self); }",
 );
 const CLAIM_LUA: (&str, &str) = ("mq-redis/src/lua/claim.lua", "-- claim: gives jobs");
+const CLAIM_SQLITE: (&str, &str) = ("mq-sqlite/src/ops/claim.rs", "fn claim() {}");
 const CLAIM_CASES: (&str, &str) = ("mq-conformance/src/claim.rs", "fn claim() {}");
 
 rule! { every_operation_has_its_files: operations::four_files,
-    good: [CONTRACT, CLAIM_LUA, CLAIM_CASES],
+    good: [CONTRACT, CLAIM_LUA, CLAIM_SQLITE, CLAIM_CASES],
     bad: [
-        [CONTRACT, CLAIM_LUA],
-        [CONTRACT, CLAIM_CASES],
-        [CONTRACT, CLAIM_LUA, CLAIM_CASES, ("mq-redis/src/lua/take.lua", "")],
-        [CONTRACT, CLAIM_LUA, CLAIM_CASES, ("mq-conformance/src/x.rs", "")],
-        [CLAIM_LUA, CLAIM_CASES],
+        [CONTRACT, CLAIM_LUA, CLAIM_SQLITE],
+        [CONTRACT, CLAIM_LUA, CLAIM_CASES],
+        [CONTRACT, CLAIM_SQLITE, CLAIM_CASES],
+        [CONTRACT, CLAIM_LUA, CLAIM_SQLITE, CLAIM_CASES, ("mq-redis/src/lua/take.lua", "")],
+        [CONTRACT, CLAIM_LUA, CLAIM_SQLITE, CLAIM_CASES, ("mq-conformance/src/x.rs", "")],
+        [CLAIM_LUA, CLAIM_SQLITE, CLAIM_CASES],
     ]
 }
 

@@ -6,6 +6,7 @@ use super::source;
 const CONTRACT: &str = "mq-core/src/engine/mod.rs";
 const LUA: &str = "mq-redis/src/lua/";
 const OPS: &str = "mq-redis/src/ops/";
+const SQLITE_OPS: &str = "mq-sqlite/src/ops/";
 const SUITE: &str = "mq-conformance/src/";
 const SUITE_LIST: &str = "mq-conformance/src/suite.rs";
 
@@ -20,8 +21,9 @@ const NO_OPERATION: [(&str, &str); 6] = [
 ];
 
 /// Methods whose code or cases are at home elsewhere: (method, file that must speak of it, why).
-const ELSEWHERE: [(&str, &str, &str); 7] = [
+const ELSEWHERE: [(&str, &str, &str); 8] = [
     ("wait", "mq-redis/src/wait.rs", "blocks, so it has a connection and a file of its own"),
+    ("wait", "mq-sqlite/src/hub.rs", "blocks, and asks the file next to nothing"),
     ("get", "mq-redis/src/ops/locate.rs", "the verbs look a job up in the same way"),
     ("join", "mq-conformance/src/join_leave.rs", "a worker's coming is shown by its going"),
     ("leave", "mq-conformance/src/join_leave.rs", "as join"),
@@ -72,6 +74,7 @@ pub(crate) fn four_files(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
     for method in methods.iter().filter(|method| !is_no_operation(method)) {
         findings.extend(unserved(repo, method));
+        findings.extend(unserved_by_sqlite(repo, method));
         findings.extend(uncased(repo, method));
     }
     findings.extend(orphans(repo, &methods));
@@ -102,6 +105,15 @@ fn unserved(repo: &Repo, method: &str) -> Option<Finding> {
         return None;
     }
     Some(missing(CONTRACT, format!("Engine::{method} has neither {} nor {}", homes[0], homes[1])))
+}
+
+fn unserved_by_sqlite(repo: &Repo, method: &str) -> Option<Finding> {
+    let own = format!("{SQLITE_OPS}{method}.rs");
+    let home = elsewhere(method, "mq-sqlite/").unwrap_or(&own);
+    if repo.find(home).is_some_and(|file| file.text.contains(method)) {
+        return None;
+    }
+    Some(missing(CONTRACT, format!("Engine::{method} is not in {home}")))
 }
 
 fn uncased(repo: &Repo, method: &str) -> Option<Finding> {
