@@ -132,7 +132,7 @@ pub(crate) fn returned(output: &ReturnType, errors: &mut Errors) {
         Type::Array(_) => true,
         _ => false,
     };
-    if let Some(unfit) = unfit(ty) {
+    if let Some(unfit) = unfit(ty).filter(|unfit| !is_static_error(ty, unfit)) {
         unfit.report(errors);
     } else if plain {
         let shown = shown(ty);
@@ -142,4 +142,20 @@ pub(crate) fn returned(output: &ReturnType, errors: &mut Errors) {
         );
         errors.at(ty, reason);
     }
+}
+
+/// Whether what is borrowed is the error, and for ever, as in `Result<(), &'static str>`: unlike
+/// the output, an error is not stored but its text.
+fn is_static_error(ty: &Type, unfit: &Unfit<'_>) -> bool {
+    let (Type::Path(path), Unfit::Borrowed(borrowed, _)) = (ty, unfit) else { return false };
+    let Some(PathArguments::AngleBracketed(list)) =
+        path.path.segments.last().map(|last| &last.arguments)
+    else {
+        return false;
+    };
+    let is_error = matches!(list.args.iter().nth(1),
+        Some(GenericArgument::Type(error)) if std::ptr::eq(error, *borrowed));
+    let is_static = matches!(borrowed, Type::Reference(reference)
+        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static"));
+    is_error && is_static
 }

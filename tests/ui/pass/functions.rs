@@ -53,6 +53,12 @@ async fn tock() {}
 #[mq::job]
 async fn nothing(_cx: Context) -> () {}
 
+/// What went wrong may be a text in the program.
+#[mq::job(producer)]
+async fn text_error() -> Result<(), &'static str> {
+    Err("the mail server is busy")
+}
+
 #[mq::job(producer)]
 async fn any_error(path: std::path::PathBuf) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(&path)?;
