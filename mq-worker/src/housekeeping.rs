@@ -178,16 +178,14 @@ impl Housekeeper {
     }
 
     fn decide(&self, job: Claimed) -> Finish {
-        let Claimed { id, claim, record, history } = job;
-        let had_history = history.is_some();
-        let history = history.map_or_else(History::default, |bytes| History::decode(&bytes));
-        let record = Record::decode(&record).ok();
+        let history = job.history.as_deref().map_or_else(History::default, History::decode);
+        let record = Record::decode(&job.record).ok();
         let policy = execute::policy(&self.shared, record.as_ref());
         let now_ms = self.shared.clock.now_ms();
         let mut rng = Rng::random();
         let decision = decide(&policy, &history, &Ended::Interrupted, now_ms, &mut rng);
         let kind = record.as_ref().map_or("", |record| record.kind.as_ref());
-        let queue = &claim.queue;
+        let (id, queue) = (job.id, &job.claim.queue);
         if decision.transition == Transition::Bury {
             tracing::error!(
                 target: TARGET_JOB, %id, kind, %queue,
@@ -198,17 +196,7 @@ impl Housekeeper {
                 target: TARGET_JOB, %id, kind, %queue, "job was interrupted, it runs again"
             );
         }
-        Finish {
-            id,
-            claim,
-            transition: decision.transition,
-            history: decision.history.map(|history| history.encode()),
-            had_history,
-            priority: record.as_ref().map_or_else(Default::default, |record| record.priority),
-            idempotency_key: record.and_then(|record| record.idempotency_key.map(Into::into)),
-            failed: false,
-            run_time: Duration::ZERO,
-        }
+        Finish::interrupted(job, decision)
     }
 
     /// Confirms what is decided. Kept until it is answered, and never more than one reap brings.

@@ -7,7 +7,6 @@ use crate::history::History;
 use crate::id::{Claim, WorkerId};
 use crate::lifecycle::{Ended, Policy, decide};
 use crate::name::QueueName;
-use crate::record::Record;
 use crate::rng::Rng;
 
 /// The lease that workers have unless they were told otherwise.
@@ -65,20 +64,8 @@ impl<'a> Reclaim<'a> {
 }
 
 fn end(job: Claimed, now_ms: u64) -> Finish {
-    let Claimed { id, claim, record, history } = job;
-    let had_history = history.is_some();
-    let past = history.map_or_else(History::default, |bytes| History::decode(&bytes));
-    let record = Record::decode(&record).ok();
-    let decision = decide(&Policy::DEFAULT, &past, &Ended::Interrupted, now_ms, &mut Rng::random());
-    Finish {
-        id,
-        claim,
-        transition: decision.transition,
-        history: decision.history.map(|history| history.encode()),
-        had_history,
-        priority: record.as_ref().map_or_else(Default::default, |record| record.priority),
-        idempotency_key: record.and_then(|record| record.idempotency_key.map(Into::into)),
-        failed: false,
-        run_time: Duration::ZERO,
-    }
+    let past = job.history.as_deref().map_or_else(History::default, History::decode);
+    let ended = Ended::Interrupted;
+    let decision = decide(&Policy::DEFAULT, &past, &ended, now_ms, &mut Rng::random());
+    Finish::interrupted(job, decision)
 }

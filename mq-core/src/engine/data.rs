@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{About, EngineError, EngineErrorKind};
 use crate::id::{Claim, JobId, WorkerId};
-use crate::lifecycle::Transition;
+use crate::lifecycle::{Decision, Transition};
 use crate::name::QueueName;
 use crate::priority::Priority;
+use crate::record::Record;
 
 /// A job to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +182,25 @@ pub struct Finish {
     pub failed: bool,
     /// How long the attempt ran, for the sample of recent completions.
     pub run_time: Duration,
+}
+
+impl Finish {
+    /// The end of a claim whose worker did not come to one, as the rules decide it. A record that
+    /// cannot be read has the usual priority and no key.
+    pub fn interrupted(job: Claimed, decision: Decision) -> Self {
+        let record = Record::decode(&job.record).ok();
+        Self {
+            id: job.id,
+            claim: job.claim,
+            transition: decision.transition,
+            history: decision.history.map(|history| history.encode()),
+            had_history: job.history.is_some(),
+            priority: record.as_ref().map_or_else(Default::default, |record| record.priority),
+            idempotency_key: record.and_then(|record| record.idempotency_key.map(Into::into)),
+            failed: false,
+            run_time: Duration::ZERO,
+        }
+    }
 }
 
 /// Answer to a [`Finish`].
