@@ -260,8 +260,9 @@ fn bury(past: &mut History, reason: DeathReason, at_ms: u64) -> Transition {
     Transition::Bury
 }
 
-/// Far enough for "never", small enough for a double, which Redis scores are.
-const LATEST_MS: u64 = 1 << 52;
+/// The latest time that a store keeps, in ms since 1970: far enough for "never", small enough for a
+/// double, which Redis scores are.
+pub const LATEST_MS: u64 = 1 << 52;
 
 fn later(now_ms: u64, delay: Duration) -> u64 {
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

@@ -121,6 +121,18 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The stored history of a job, if it has one.
+    pub(crate) fn history(&self, job: &Row0) -> Result<Option<Vec<u8>>> {
+        let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
+        Ok(self.row(sql, [job.pk], |row| row.get(0))?.flatten())
+    }
+
+    /// Stores a history in the place of the one that a job has.
+    pub(crate) fn put_history(&self, job: &Row0, history: &[u8]) -> Result<()> {
+        self.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, history))?;
+        Ok(())
+    }
+
     /// Removes a job.
     pub(crate) fn remove(&self, queue: &Queue, id: JobId, job: &Row0) -> Result<()> {
         self.end_key(queue, job.key.as_deref(), id)?;

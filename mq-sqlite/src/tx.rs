@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mq_core::QueueName;
+use mq_core::lifecycle::LATEST_MS;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use crate::error::{self, Result};
@@ -202,9 +203,6 @@ impl<'c> Tx<'c> {
         self.wakes
     }
 }
-
-/// The latest time that is stored: far enough for "never".
-const LATEST_MS: u64 = 1 << 52;
 
 /// A time or duration as it is stored.
 pub(crate) fn ms(ms: u64) -> i64 {

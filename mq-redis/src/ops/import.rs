@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mq_core::engine::{Act, BATCH_MAX, EngineError, EngineErrorKind, Stored};
+use mq_core::lifecycle::LATEST_MS;
 use mq_core::{QueueName, State};
 
 use super::answer::{ask, list, text};
@@ -13,8 +14,6 @@ use crate::script;
 
 /// Records and histories in one script call; one job goes through whatever it has.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The latest time that is stored: what a sorted set's scores hold exactly.
-const LATEST_MS: u64 = 1 << 52;
 
 /// See [`Engine::import`](mq_core::engine::Engine::import).
 pub(crate) async fn import(engine: &RedisEngine, jobs: &[Stored]) -> Result<Vec<Act>, EngineError> {

@@ -2,6 +2,7 @@
 
 use mq_core::QueueName;
 use mq_core::engine::{BATCH_MAX, EngineError, Progress, PruneLimits};
+use mq_core::lifecycle::LATEST_MS;
 use redis::Value;
 
 use super::transfer;
@@ -41,7 +42,7 @@ pub(crate) async fn prune(
             engine.now_arg(),
             number(limits.batch.clamp(1, BATCH_MAX) as u64),
             number(limits.dead_count as u64),
-            number(limits.dead_age_ms.min(1 << 52)),
+            number(limits.dead_age_ms.min(LATEST_MS)),
         ],
     );
     let answer = reply::only(engine.link.run(&request, USUAL).await?)?;

@@ -25,16 +25,13 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, name: &QueueName, ids: &[JobId]) -> Result
 /// Ends a job that waits; it is kept if it has a retention.
 fn end(tx: &mut Tx<'_>, target: &verb::Target<'_>) -> Result<()> {
     let (queue, job) = (target.queue, target.job);
-    let sql = "SELECT record, history FROM mq_jobs WHERE pk = ?1";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (record, past): (Vec<u8>, Option<Vec<u8>>) =
-        tx.row(sql, [job.pk], read)?.unwrap_or_default();
+    let sql = "SELECT record FROM mq_jobs WHERE pk = ?1";
+    let record: Vec<u8> = tx.row(sql, [job.pk], |row| row.get(0))?.unwrap_or_default();
     let keep = Record::decode(&record).ok().and_then(|record| record.retention);
     let Some(keep) = keep else { return tx.remove(queue, target.id, job) };
-    let mut history = History::decode(&past.unwrap_or_default());
+    let mut history = History::decode(&tx.history(job)?.unwrap_or_default());
     history.ended_ms = Some(tx.now());
-    let ended = (job.pk, history.encode());
-    tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", ended)?;
+    tx.put_history(job, &history.encode())?;
     tx.end_key(queue, job.key.as_deref(), target.id)?;
     let at_ms = tx.now_ms.saturating_add(span(keep));
     tx.put(queue, job.pk, job.level, Place::Kept { state: CANCELLED, at_ms })

@@ -17,56 +17,59 @@ const PROMOTE_MAX: usize = 200;
 pub(crate) fn claim(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<ClaimReply> {
     let finished = finish::finish(tx, &request.finishes)?;
     let mut reply = ClaimReply { finished, now_ms: tx.now(), ..ClaimReply::default() };
+    let mut members = Vec::with_capacity(request.queues.len());
     let mut is_repeat = false;
     for asked in &request.queues {
-        is_repeat = is_repeat || is_used(tx, &asked.claim)?;
+        let member = member(tx, &asked.claim)?;
+        // A request that was made before takes nothing new from any queue.
+        is_repeat |= member.as_ref().is_some_and(|(_, last)| jobs::number(&asked.claim) <= *last);
+        members.push(member.map(|(queue, _)| queue));
     }
-    for asked in &request.queues {
+    for (asked, queue) in request.queues.iter().zip(members) {
+        let Some(queue) = queue else {
+            reply.queues.push(QueueReply::Lost);
+            continue;
+        };
         let left = request.limit.min(BATCH_MAX).saturating_sub(reply.jobs.len());
         let limit = asked.limit.min(left);
-        let (jobs, state) = claim_one(tx, &asked.claim, limit, is_repeat)?;
+        let (jobs, state) = claim_one(tx, &queue, &asked.claim, limit, is_repeat)?;
         reply.jobs.extend(jobs);
         reply.queues.push(state);
     }
     Ok(reply)
 }
 
-/// Whether the request of a claim was made before; then it takes nothing new from any queue.
-fn is_used(tx: &mut Tx<'_>, claim: &Claim) -> Result<bool> {
-    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(false) };
-    let last = tx.member(&queue, claim.worker)?;
-    Ok(last.is_some_and(|last| jobs::number(claim) <= last))
+/// The queue of a claim and the highest number that its worker has used there, if it may act there.
+fn member(tx: &mut Tx<'_>, claim: &Claim) -> Result<Option<(Queue, i64)>> {
+    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(None) };
+    Ok(tx.member(&queue, claim.worker)?.map(|last| (queue, last)))
 }
 
 fn claim_one(
     tx: &mut Tx<'_>,
+    queue: &Queue,
     claim: &Claim,
     limit: usize,
     is_repeat: bool,
 ) -> Result<(Vec<Claimed>, QueueReply)> {
-    let lost = (Vec::new(), QueueReply::Lost);
-    let Some(queue) = tx.queue(&claim.queue)? else { return Ok(lost) };
-    if tx.member(&queue, claim.worker)?.is_none() {
-        return Ok(lost);
-    }
     let paused = "SELECT 1 FROM mq_queues WHERE pk = ?1 AND paused_ms IS NOT NULL";
     let is_paused = tx.is_there(paused, [queue.pk])?;
     let jobs = if is_repeat {
-        tx.held(&queue, claim)?
+        tx.held(queue, claim)?
     } else {
         // Also if nothing is taken: a copy of this request that comes late must find nothing.
-        tx.use_number(&queue, claim)?;
-        if is_paused || limit == 0 { Vec::new() } else { take(tx, &queue, claim, limit)? }
+        tx.use_number(queue, claim)?;
+        if is_paused || limit == 0 { Vec::new() } else { take(tx, queue, claim, limit)? }
     };
     if is_paused {
         return Ok((jobs, QueueReply::Paused));
     }
-    if tx.has_ready(&queue)? {
+    if tx.has_ready(queue)? {
         // One worker wakes the next: as many come as there is work for, and no herd.
-        tx.wake(&queue);
+        tx.wake(queue);
         return Ok((jobs, QueueReply::More));
     }
-    let next_due_ms = tx.next_due_ms(&queue)?.map(time);
+    let next_due_ms = tx.next_due_ms(queue)?.map(time);
     let is_due = next_due_ms.is_some_and(|due_ms| due_ms <= tx.now());
     Ok((jobs, if is_due { QueueReply::More } else { QueueReply::Empty { next_due_ms } }))
 }

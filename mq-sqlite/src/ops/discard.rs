@@ -19,11 +19,8 @@ pub(crate) fn discard(tx: &mut Tx<'_>, name: &QueueName, ids: &[JobId]) -> Resul
 
 fn bury(tx: &mut Tx<'_>, target: &verb::Target<'_>) -> Result<()> {
     let (queue, job) = (target.queue, target.job);
-    let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
-    let past: Option<Vec<u8>> = tx.row(sql, [job.pk], |row| row.get(0))?.flatten();
-    let past = past.as_deref().map(History::decode).unwrap_or_default();
-    let past = past.discarded(tx.now()).encode();
-    tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, past))?;
+    let past = tx.history(job)?.as_deref().map(History::decode).unwrap_or_default();
+    tx.put_history(job, &past.discarded(tx.now()).encode())?;
     tx.tally(queue).dead += 1;
     tx.put(queue, job.pk, job.level, Place::Kept { state: DEAD, at_ms: tx.now_ms })
 }

@@ -46,6 +46,6 @@ fn enqueue_one(tx: &mut Tx<'_>, job: &NewJob) -> Result<EnqueueReply> {
 }
 
 /// The job to which a key belongs, if it is not free.
-pub(super) fn holder(tx: &Tx<'_>, queue: &Queue, key: &str) -> Result<Option<JobId>> {
+fn holder(tx: &Tx<'_>, queue: &Queue, key: &str) -> Result<Option<JobId>> {
     tx.row(sql!("key_holder"), (queue.pk, key, tx.now_ms), |row| jobs::id(row, 0))
 }

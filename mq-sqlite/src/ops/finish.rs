@@ -90,7 +90,7 @@ fn apply(tx: &mut Tx<'_>, queue: &Queue, end: &Finish, job: &Row0) -> Result<()>
         _ => Place::Ready { is_front: true },
     };
     if let Some(history) = &end.history {
-        tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, history))?;
+        tx.put_history(job, history)?;
     }
     // A dead letter has not ended: it may be retried, under the key that it has.
     if matches!(place, Place::Kept { state: DONE | CANCELLED, .. }) {

@@ -3,11 +3,10 @@
 use mq_core::State;
 use mq_core::engine::{Act, Stored};
 
-use super::enqueue::holder;
 use crate::error::Result;
 use crate::jobs::{CANCELLED, DEAD, DONE, READY, SCHEDULED};
 use crate::sql;
-use crate::tx::{Queue, Tx, ms};
+use crate::tx::{Tx, ms};
 
 /// See [`Engine::import`](mq_core::engine::Engine::import).
 pub(crate) fn import(tx: &mut Tx<'_>, jobs: &[Stored]) -> Result<Vec<Act>> {
@@ -41,20 +40,10 @@ fn import_one(tx: &mut Tx<'_>, job: &Stored) -> Result<Act> {
         queue.pk, id, state, level, seq, at_ms, is_retry, is_cancel, key, history, record
     ];
     tx.execute(sql!("import"), row)?;
-    take_key(tx, &queue, job, key.as_deref())?;
+    tx.own_key(&queue, key.as_deref(), job.id)?;
     if matches!(state, DONE | CANCELLED) {
         tx.end_key(&queue, key.as_deref(), job.id)?;
     }
     tx.wake(&queue);
     Ok(Act::Applied)
-}
-
-/// Gives a job its key, unless another job has it here.
-fn take_key(tx: &Tx<'_>, queue: &Queue, job: &Stored, key: Option<&str>) -> Result<()> {
-    let Some(key) = key else { return Ok(()) };
-    if holder(tx, queue, key)?.is_none_or(|holder| holder == job.id) {
-        let entry = (queue.pk, key, job.id.to_string());
-        tx.execute("REPLACE INTO mq_keys VALUES (?1, ?2, ?3, NULL)", entry)?;
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mq_core::engine::Act;
+use mq_core::lifecycle::LATEST_MS;
 use mq_core::{History, JobId, QueueName};
 
 use super::verb;
@@ -26,16 +27,13 @@ pub(crate) fn retry(
 
 fn revive(tx: &mut Tx<'_>, target: &verb::Target<'_>, spread: Option<Duration>) -> Result<()> {
     let (queue, job) = (target.queue, target.job);
-    let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
-    let past: Option<Vec<u8>> = tx.row(sql, [job.pk], |row| row.get(0))?.flatten();
-    if let Some(past) = past {
-        let revived = History::decode(&past).revived().encode();
-        tx.execute("UPDATE mq_jobs SET history = ?2 WHERE pk = ?1", (job.pk, revived))?;
+    if let Some(past) = tx.history(job)? {
+        tx.put_history(job, &History::decode(&past).revived().encode())?;
     }
     tx.own_key(queue, job.key.as_deref(), target.id)?;
     let nth = i64::try_from(target.index).unwrap_or(i64::MAX).saturating_add(1);
     let wait_ms = spread.map_or(0, |spread| span(spread).saturating_mul(nth));
-    let at_ms = tx.now_ms.saturating_add(wait_ms).min(1 << 52);
+    let at_ms = tx.now_ms.saturating_add(wait_ms).min(LATEST_MS as i64);
     let place = if wait_ms == 0 {
         Place::Ready { is_front: false }
     } else {

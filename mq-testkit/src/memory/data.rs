@@ -6,7 +6,7 @@ use mq_core::engine::{
     About, BATCH_MAX, Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, EnqueueReply, Finish,
     Finished, NewJob, Progress, PruneLimits, QueueReply, ReapReply, ReapRequest, Schedule,
 };
-use mq_core::lifecycle::Transition;
+use mq_core::lifecycle::{LATEST_MS, Transition};
 use mq_core::{Claim, JobId, QueueName, WorkerId};
 
 use super::state::{Job, Key, Place, Queue, Store, Worker};
@@ -50,7 +50,7 @@ impl Store {
         let place = if at_ms <= now_ms {
             Place::Ready
         } else {
-            Place::Scheduled { at_ms: at_ms.min(1 << 52), is_retry: false }
+            Place::Scheduled { at_ms: at_ms.min(LATEST_MS), is_retry: false }
         };
         let (record, priority, key) = (job.record, job.priority, job.idempotency_key);
         let place_now = Place::Dead { at_ms: 0 };

@@ -6,6 +6,7 @@ use mq_core::engine::{
     Act, AuditReport, BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListRequest, Page,
     QueueStats, Stored, WorkerStats,
 };
+use mq_core::lifecycle::LATEST_MS;
 use mq_core::{History, JobId, QueueName, Record, State};
 
 use super::state::{Counts, Job, Key, Place, Queue, Store, Worker};
@@ -226,7 +227,7 @@ impl Store {
         if queue.jobs.contains_key(&stored.id) {
             return Act::Already;
         }
-        let at_ms = stored.at_ms.unwrap_or(0).min(1 << 52);
+        let at_ms = stored.at_ms.unwrap_or(0).min(LATEST_MS);
         let place = match stored.state {
             State::Scheduled => Place::Scheduled { at_ms, is_retry: stored.is_retry() },
             State::Dead => Place::Dead { at_ms },
