@@ -208,16 +208,7 @@ pub(crate) async fn run(app: &App, plan: Plan, verb: Verb, yes: bool) -> Result<
 /// Shows the plan, and goes on only if somebody wants that.
 fn confirm(plan: &Plan, verb: &Verb, yes: bool) -> Result<(), Fail> {
     out::note(&plan.text(verb.word()));
-    if yes {
-        return Ok(());
-    }
-    match out::ask(&format!("{} {}?", verb.word(), text::jobs(plan.count()))) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Fail::condition("nothing was changed")),
-        None => Err(Fail::usage(
-            "nothing was changed: there is no terminal to ask on, so add --yes if this is meant",
-        )),
-    }
+    out::agree(&format!("{} {}?", verb.word(), text::jobs(plan.count())), yes)
 }
 
 async fn apply(app: &App, plan: &Plan, verb: &Verb, done: &mut Done) -> Result<(), Fail> {

@@ -63,9 +63,23 @@ impl Drop for Progress {
     }
 }
 
+/// Goes on if it was agreed to beforehand, or if somebody agrees now.
+pub(crate) fn agree(question: &str, yes: bool) -> Result<(), Fail> {
+    if yes {
+        return Ok(());
+    }
+    match ask(question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Fail::condition("nothing was changed")),
+        None => Err(Fail::usage(
+            "nothing was changed: there is no terminal to ask on, so add --yes if this is meant",
+        )),
+    }
+}
+
 /// Asks a question that only `y` or `yes` answers with yes. Not for a script: `None` where nobody
 /// could answer.
-pub(crate) fn ask(question: &str) -> Option<bool> {
+fn ask(question: &str) -> Option<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;
     }

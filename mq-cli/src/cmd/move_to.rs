@@ -84,16 +84,7 @@ fn confirm(queues: &[QueueInfo], yes: bool) -> Result<(), Fail> {
     let jobs = text::jobs(usize::try_from(count).unwrap_or(usize::MAX));
     out::note(&format!("move {jobs} to the other engine\n{}", table.or("").trim_end()));
     out::note("the queues are paused here from then on; stop producers and workers first");
-    if yes {
-        return Ok(());
-    }
-    match out::ask(&format!("move {jobs}?")) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Fail::condition("nothing was changed")),
-        None => Err(Fail::usage(
-            "nothing was changed: there is no terminal to ask on, so add --yes if this is meant",
-        )),
-    }
+    out::agree(&format!("move {jobs}?"), yes)
 }
 
 impl Moved {
