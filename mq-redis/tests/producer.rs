@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use kit::*;
-use mq_core::engine::{BATCH_MAX, EngineErrorKind, Schedule};
+use mq_core::JobId;
+use mq_core::engine::{BATCH_MAX, EngineErrorKind, NewJob, Schedule};
 use mq_testkit::RedisServer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +180,45 @@ async fn jobs_of_callers_who_gave_up_are_not_stored_later() {
     assert_each_once(&mut Admin::of(&server), "q", &[new.id]);
 }
 
+fn ids_of(jobs: &[NewJob]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+/// A future that has been polled once and not to its end.
+async fn begun<F: Future + Unpin>(mut future: F) -> F {
+    tokio::select! {
+        biased;
+        _ = &mut future => panic!("it was done at once"),
+        () = std::future::ready(()) => future,
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_is_not_polled_any_more_holds_nobody_up() {
+    let server = RedisServer::start();
+    let engine = connect(&server).await;
+    let jobs: Vec<_> = (0..4).map(|_| job("q")).collect();
+    let enqueue = |at: usize| engine.enqueue(vec![jobs[at].clone()], PLENTY);
+    // Connects, so that the next one is on its way with its first poll.
+    enqueue(0).await.unwrap();
+    let first = begun(enqueue(1)).await;
+    enqueue(2).await.unwrap();
+    enqueue(3).await.unwrap();
+    first.await.unwrap();
+    assert_each_once(&mut Admin::of(&server), "q", &ids_of(&jobs));
+}
+
+#[tokio::test]
+async fn what_a_caller_who_leaves_has_sent_is_seen_to_its_end() {
+    let server = RedisServer::start();
+    let engine = connect(&server).await;
+    let jobs: Vec<_> = (0..3).map(|_| job("q")).collect();
+    engine.enqueue(vec![jobs[0].clone()], PLENTY).await.unwrap();
+    drop(begun(engine.enqueue(vec![jobs[1].clone()], PLENTY)).await);
+    engine.enqueue(vec![jobs[2].clone()], PLENTY).await.unwrap();
+    assert_each_once(&mut Admin::of(&server), "q", &ids_of(&jobs));
+}
+
 #[tokio::test]
 async fn a_server_at_its_memory_limit_says_full_and_is_well_again_afterwards() {
     let server = RedisServer::start();
@@ -211,6 +251,11 @@ fn an_engine_outlives_the_runtimes_that_use_it() {
         let new = job("q");
         ids.push(new.id);
         runtime().block_on(engine.enqueue(vec![new], PLENTY)).unwrap();
+        // Left in the middle, while its runtime is there and when it is gone.
+        let inside = engine.enqueue(vec![job("other")], PLENTY);
+        runtime().block_on(async { drop(begun(inside).await) });
+        let outside = engine.enqueue(vec![job("other")], PLENTY);
+        drop(runtime().block_on(begun(outside)));
     }
     assert_each_once(&mut Admin::of(&server), "q", &ids);
 }

@@ -1,18 +1,20 @@
-//! The task that sends one request at a time, each with everything that came up meanwhile.
+//! What sends one request at a time, each with everything that came up meanwhile.
 
 use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use mq_core::engine::{BATCH_MAX, EngineError, NewJob, Schedule};
 use mq_core::{QueueName, WorkerId, clock};
 use redis::{Pipeline, Value};
-use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::Ticket;
 use super::batch::{Batch, Mode, Rest};
 use super::fresh;
+use super::line::Line;
 use crate::keys::Keys;
 use crate::link::{Connection, Deadline, Identity, Link, Patience};
 use crate::time::Time;
@@ -24,6 +26,8 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a queue counts as listed. Short, so that a store that lost its data has them again.
 const LISTED: Duration = Duration::from_secs(60);
+/// Of a transaction for one queue.
+const COMMANDS_USUAL: usize = 8;
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -31,9 +35,9 @@ pub(super) struct Aggregator {
     link: Link,
     keys: Keys,
     time: Time,
-    calls: mpsc::UnboundedReceiver<Ticket>,
+    line: Weak<Line>,
     waiting: VecDeque<Ticket>,
-    /// This incarnation; a new one begins whenever the task is started anew.
+    /// This incarnation; a new one begins whenever the work is begun anew.
     producer: String,
     number: u64,
     listed: Listed,
@@ -52,26 +56,18 @@ struct Listed {
 struct Copies(Vec<Identity>);
 
 impl Aggregator {
-    pub(super) fn new(
-        link: Link,
-        keys: Keys,
-        time: Time,
-        calls: mpsc::UnboundedReceiver<Ticket>,
-    ) -> Self {
+    pub(super) fn new(link: Link, keys: Keys, time: Time, line: Weak<Line>) -> Self {
         let producer = WorkerId::random().to_string();
         let (waiting, listed) = (VecDeque::new(), Listed::default());
-        Self { link, keys, time, calls, waiting, producer, number: 0, listed }
+        Self { link, keys, time, line, waiting, producer, number: 0, listed }
     }
 
     /// Works until the engine is dropped and everything is answered.
     pub(super) async fn run(mut self) {
         let mut shared = false;
         loop {
-            if self.waiting.is_empty() {
-                match self.calls.recv().await {
-                    Some(ticket) => self.waiting.push_back(ticket),
-                    None => return,
-                }
+            if !self.has_callers().await {
+                return;
             }
             if shared {
                 // Those whom the last answer woke up are about to call again: let them come
@@ -87,6 +83,18 @@ impl Aggregator {
             shared = batch.callers() > 1;
             self.deliver(mode, batch, connection).await;
         }
+    }
+
+    /// Waits until somebody waits; false if the engine was dropped. Nobody is woken here, see
+    /// [`Line`].
+    async fn has_callers(&mut self) -> bool {
+        poll_fn(|_| match self.line.upgrade() {
+            _ if !self.waiting.is_empty() => Poll::Ready(true),
+            None => Poll::Ready(false),
+            Some(line) if line.take(&mut self.waiting) => Poll::Ready(true),
+            Some(_) => Poll::Pending,
+        })
+        .await
     }
 
     /// A connection; none if nobody waits for it any more or the server does not let us in.
@@ -120,8 +128,8 @@ impl Aggregator {
 
     /// Takes what has come in, and lets go of those who have gone.
     fn collect(&mut self) {
-        while let Ok(ticket) = self.calls.try_recv() {
-            self.waiting.push_back(ticket);
+        if let Some(line) = self.line.upgrade() {
+            line.collect(&mut self.waiting);
         }
         self.waiting.retain(|ticket| ticket.call.is_waiting());
     }
@@ -188,7 +196,7 @@ impl Aggregator {
         connection: &Arc<Connection>,
         copies: &mut Copies,
     ) -> Rest {
-        let mut pipeline = Pipeline::new();
+        let mut pipeline = Pipeline::with_capacity(COMMANDS_USUAL);
         copies.write_kills(connection.identity(), &mut pipeline);
         let names = self.listed.missing(connection, batch.queues());
         if !names.is_empty() {
