@@ -22,6 +22,8 @@ use crate::record::Record;
 pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// Most tags of one job.
 pub const TAGS_MAX: usize = 32;
+/// Room that is made for a payload before its size is known.
+const PAYLOAD_USUAL: usize = 112;
 
 /// The receipt of a stored job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,12 +164,6 @@ impl Options {
 
     fn prepare<J: Job>(&self, job: &J, payload_max: usize) -> Result<NewJob, EnqueueError> {
         self.check(J::KIND)?;
-        let payload = serde_json::to_vec(job)
-            .map_err(|source| EnqueueError::Encode { kind: J::KIND, source })?;
-        if payload.len() > payload_max {
-            let size = payload.len();
-            return Err(EnqueueError::TooLarge { kind: J::KIND, size, max: payload_max });
-        }
         let queue = QueueName::new(self.queue.as_deref().unwrap_or(J::OPTIONS.queue))?;
         let priority = self.priority.unwrap_or(J::OPTIONS.priority);
         let record = Record {
@@ -178,12 +174,20 @@ impl Options {
             idempotency_key: self.idempotency_key.as_deref().map(Cow::Borrowed),
             tags: self.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect(),
             traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
-            ..Record::new(J::KIND, payload)
+            ..Record::new(J::KIND, &b""[..])
         };
+        let mut record = record.header(PAYLOAD_USUAL);
+        let header = record.len();
+        serde_json::to_writer(&mut record, job)
+            .map_err(|source| EnqueueError::Encode { kind: J::KIND, source })?;
+        let size = record.len() - header;
+        if size > payload_max {
+            return Err(EnqueueError::TooLarge { kind: J::KIND, size, max: payload_max });
+        }
         Ok(NewJob {
             queue,
             id: JobId::new(),
-            record: record.encode(),
+            record,
             schedule: self.schedule,
             priority,
             idempotency_key: self.idempotency_key.clone(),

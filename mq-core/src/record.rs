@@ -79,28 +79,42 @@ impl<'a> Record<'a> {
 
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        let mut fields = Vec::with_capacity(self.kind.len() + 16);
-        put(&mut fields, TAG_KIND, self.kind.as_bytes());
-        put_number(&mut fields, TAG_MAX_ATTEMPTS, self.max_attempts.map(u64::from));
-        put_number(&mut fields, TAG_TIMEOUT_MS, self.timeout.map(as_ms));
-        put_number(&mut fields, TAG_RETENTION_MS, self.retention.map(as_ms));
+        let mut out = self.header(self.payload.len());
+        out.extend_from_slice(&self.payload);
+        out
+    }
+
+    /// All of the stored form that comes before the payload, in a buffer with room for so many
+    /// bytes of payload: a serializer can write right behind it.
+    pub(crate) fn header(&self, payload: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.kind.len() + 16 + payload);
+        // Nearly every header is short enough for one byte of length.
+        out.extend([VERSION, 0]);
+        put(&mut out, TAG_KIND, self.kind.as_bytes());
+        put_number(&mut out, TAG_MAX_ATTEMPTS, self.max_attempts.map(u64::from));
+        put_number(&mut out, TAG_TIMEOUT_MS, self.timeout.map(as_ms));
+        put_number(&mut out, TAG_RETENTION_MS, self.retention.map(as_ms));
         if self.priority != Priority::Normal {
-            put(&mut fields, TAG_PRIORITY, &[self.priority.level()]);
+            put(&mut out, TAG_PRIORITY, &[self.priority.level()]);
         }
         if let Some(key) = &self.idempotency_key {
-            put(&mut fields, TAG_KEY, key.as_bytes());
+            put(&mut out, TAG_KEY, key.as_bytes());
         }
         for tag in &self.tags {
-            put(&mut fields, TAG_LABEL, tag.as_bytes());
+            put(&mut out, TAG_LABEL, tag.as_bytes());
         }
         if let Some(traceparent) = &self.traceparent {
-            put(&mut fields, TAG_TRACEPARENT, traceparent.as_bytes());
+            put(&mut out, TAG_TRACEPARENT, traceparent.as_bytes());
         }
-        let mut out = Vec::with_capacity(fields.len() + self.payload.len() + 4);
-        out.push(VERSION);
-        put_varint(&mut out, fields.len() as u64);
-        out.extend_from_slice(&fields);
-        out.extend_from_slice(&self.payload);
+        let len = out.len() - 2;
+        match u8::try_from(len) {
+            Ok(byte) if byte < 0x80 => out[1] = byte,
+            _ => {
+                let mut varint = Vec::new();
+                put_varint(&mut varint, len as u64);
+                out.splice(1..2, varint);
+            }
+        }
         out
     }
 
@@ -300,6 +314,19 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] = value;
             let _ = Record::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn headers_of_any_length_round_trip() {
+        // Around the lengths at which the length of the length changes.
+        for len in (100..140).chain(16_360..16_400) {
+            let key = "k".repeat(len);
+            let record = Record {
+                idempotency_key: Some(key.into()),
+                ..Record::new("kind", &b"payload"[..])
+            };
+            assert_eq!(Record::decode(&record.encode()).unwrap(), record, "{len}");
         }
     }
 

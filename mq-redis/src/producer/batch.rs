@@ -74,6 +74,11 @@ impl Batch {
         let mut places: HashMap<QueueName, usize> = HashMap::new();
         for (caller, (_, jobs)) in calls.iter().enumerate() {
             for (job, new) in jobs.iter().enumerate() {
+                // Mostly all of them are for one queue.
+                if let Some(last) = groups.last_mut().filter(|last| last.queue == new.queue) {
+                    last.members.push((caller, job));
+                    continue;
+                }
                 let place = *places.entry(new.queue.clone()).or_insert_with(|| {
                     let queue = new.queue.clone();
                     groups.push(Group {
@@ -144,25 +149,26 @@ impl Batch {
         let count = group.members.len();
         let bytes: usize = jobs().map(|job| job.record.len() + ID_LEN).sum();
         let mut records = command("HSET", &queue.jobs(), 2 * count, bytes);
-        for job in jobs() {
-            records.arg(&job.id.to_text()[..]).arg(&job.record);
+        let ids: Vec<_> = jobs().map(|job| job.id.to_text()).collect();
+        for (id, job) in ids.iter().zip(jobs()) {
+            records.arg(&id[..]).arg(&job.record);
         }
         pipeline.cmd("MULTI").add_command(records);
         for priority in Priority::ALL {
-            let ids = jobs().filter(|job| job.priority == priority).map(|job| job.id.to_text());
-            let (level, len) = (priority.level(), ids.clone().count());
+            let of_level = ids.iter().zip(jobs()).filter(|(_, job)| job.priority == priority);
+            let (level, len) = (priority.level(), of_level.clone().count());
             if len == 0 {
                 continue;
             }
             if priority != Priority::Normal {
                 let mut levels = command("HSET", &queue.levels(), 2 * len, len * (ID_LEN + 1));
-                for id in ids.clone() {
+                for (id, _) in of_level.clone() {
                     levels.arg(&id[..]).arg(level);
                 }
                 pipeline.add_command(levels);
             }
             let mut push = command("RPUSH", &queue.ready(level), len, len * ID_LEN);
-            for id in ids {
+            for (id, _) in of_level {
                 push.arg(&id[..]);
             }
             pipeline.add_command(push);
