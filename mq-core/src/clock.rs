@@ -86,10 +86,14 @@ pub fn now() -> Instant {
 
 /// This process's wall clock, in ms since 1970. For people's eyes and as a first guess; never for
 /// a decision about a job.
-#[expect(clippy::disallowed_methods, reason = "the one home of this call")]
 pub fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    since.as_millis() as u64
+    (wall_ns() / 1_000_000) as u64
+}
+
+/// This process's wall clock, in ns since 1970.
+#[expect(clippy::disallowed_methods, reason = "the one home of this call")]
+pub(crate) fn wall_ns() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::mint;
 use crate::name::QueueName;
 use crate::text22;
 
@@ -42,7 +43,7 @@ impl JobId {
     /// Mints an id. Ids of one process ascend.
     #[expect(clippy::new_without_default, reason = "a default that differs each time surprises")]
     pub fn new() -> Self {
-        Self(uuid::Uuid::now_v7().as_u128())
+        Self(mint::mint())
     }
 
     /// When the id was minted, by the clock of the process that minted it.

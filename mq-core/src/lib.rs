@@ -23,6 +23,7 @@ mod id;
 mod job;
 pub mod lifecycle;
 mod middleware;
+mod mint;
 pub mod name;
 mod outcome;
 mod priority;

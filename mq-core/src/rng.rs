@@ -27,6 +27,11 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
+    /// Makes what follows depend on some bits of the world as well.
+    pub(crate) fn stir(&mut self, bits: u64) {
+        self.0 ^= bits;
+    }
+
     /// A number from `from` to `to`, both included; `from` if `to` is smaller.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
         let Some(width) = to.checked_sub(from) else { return from };

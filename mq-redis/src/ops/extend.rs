@@ -17,37 +17,49 @@ pub(crate) async fn extend(
     beats: &[Beat],
 ) -> Result<Vec<BeatReply>, EngineError> {
     check_size(beats.len(), "beats")?;
+    // A worker has two names on each of its queues, and they stand side by side.
+    let groups = || beats.chunk_by(|one, next| one.queue == next.queue);
     let mut request = Request::new();
-    for beat in beats {
-        let keys = engine.keys.queue(&beat.queue);
-        let about = beat.about.as_ref().map(about_json).transpose()?;
-        request.script(
-            &script::EXTEND,
-            &[keys.workers(), keys.about(), keys.cancels()],
-            &[
-                engine.now_arg(),
-                beat.worker.to_text().to_vec(),
-                lease_arg(beat.lease),
-                about.unwrap_or_default(),
-            ],
-        );
+    for group in groups() {
+        let keys = engine.keys.queue(&group[0].queue);
+        let mut args = vec![engine.now_arg()];
+        for beat in group {
+            let about = beat.about.as_ref().map(about_json).transpose()?;
+            args.extend([beat.worker.to_text().to_vec(), lease_arg(beat.lease)]);
+            args.push(about.unwrap_or_default());
+        }
+        request.script(&script::EXTEND, &[keys.workers(), keys.about(), keys.cancels()], &args);
     }
-    let replies = engine.link.run(&request, USUAL).await?;
-    replies.into_iter().map(|reply| read(engine, reply)).collect()
+    let answers = engine.link.run(&request, USUAL).await?;
+    let mut replies = Vec::with_capacity(beats.len());
+    for (group, answer) in groups().zip(answers) {
+        read(engine, answer, group.len(), &mut replies)?;
+    }
+    Ok(replies)
 }
 
-fn read(engine: &RedisEngine, answer: Value) -> Result<BeatReply, EngineError> {
-    if let Value::BulkString(_) | Value::SimpleString(_) = answer {
-        return Ok(BeatReply::Lost);
-    }
-    let [now, cancels] = reply::array(answer)?;
+fn read(
+    engine: &RedisEngine,
+    answer: Value,
+    beats: usize,
+    replies: &mut Vec<BeatReply>,
+) -> Result<(), EngineError> {
+    let [now, cancels, letters] = reply::array(answer)?;
     let now_ms = reply::number(now)?;
     engine.time.learn(now_ms);
     let mut ids = Vec::new();
     for id in reply::list(cancels)? {
         ids.extend(JobId::parse(&reply::text(id)?));
     }
-    Ok(BeatReply::Extended { cancels: ids, now_ms })
+    let letters = reply::text(letters)?;
+    if letters.len() != beats {
+        return Err(reply::odd(&Value::BulkString(letters), "a letter per worker"));
+    }
+    replies.extend(letters.iter().map(|letter| match letter {
+        b'E' => BeatReply::Extended { cancels: ids.clone(), now_ms },
+        _ => BeatReply::Lost,
+    }));
+    Ok(())
 }
 
 /// The stored form of what a worker says about itself.
