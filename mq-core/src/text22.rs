@@ -33,7 +33,7 @@ pub(crate) fn encode(value: u128) -> [u8; LEN] {
 }
 
 /// In two parts of ten characters and a rest of two: shifts of 128 bits are dear, and an id is read
-/// for every job (163 instructions instead of 659, and 14,000 is a job's whole way through a worker).
+/// for every job (163 instructions instead of 659; all that a worker does for a job takes 11,000).
 pub(crate) fn decode(text: &[u8]) -> Option<u128> {
     let text: &[u8; LEN] = text.try_into().ok()?;
     let (head, tail) = text.split_at(10);

@@ -22,6 +22,7 @@ mod config;
 mod due;
 mod error;
 mod execute;
+mod handlers;
 mod housekeeping;
 mod keeper;
 mod members;
@@ -35,6 +36,7 @@ mod shared;
 mod shutdown;
 mod signals;
 mod slots;
+mod task;
 mod worker;
 
 pub use builder::WorkerBuilder;

@@ -30,6 +30,7 @@ use crate::running::{Held, Key};
 use crate::shared::Shared;
 use crate::shutdown::Phase;
 use crate::slots::Slots;
+use crate::task;
 
 /// The loop and what only it knows.
 pub(crate) struct Puller {
@@ -223,7 +224,7 @@ impl Puller {
         let handles: Vec<_> = keys
             .iter()
             .zip(bodies)
-            .map(|(&key, body)| (key, execute::start(&self.shared, key, body)))
+            .map(|(&key, body)| (key, task::start(&self.shared, key, body)))
             .collect();
         self.shared.running.started(handles.into_iter());
     }

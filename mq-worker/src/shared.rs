@@ -12,6 +12,7 @@ use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId};
 
 use crate::config::Config;
 use crate::execute::UnknownKinds;
+use crate::handlers::Handlers;
 use crate::members::Members;
 use crate::outcomes::Outcomes;
 use crate::report::Tally;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) registry: Registry,
     pub(crate) states: States,
+    pub(crate) handlers: Handlers,
     /// Outermost first.
     pub(crate) layers: Vec<Arc<dyn ErasedMiddleware>>,
     pub(crate) clock: ServerClock,
