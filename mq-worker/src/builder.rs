@@ -215,6 +215,7 @@ impl WorkerBuilder {
             layers: self.layers,
             clock: ServerClock::new(),
             running: Default::default(),
+            backlog: Default::default(),
             outcomes: Default::default(),
             stop: Default::default(),
             tally: Default::default(),

@@ -15,22 +15,16 @@ use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_JOB;
 use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict};
 
-use crate::handlers::Bound;
 use crate::outcomes::Settled;
 use crate::report::Class;
 use crate::running::{Card, Cause, Held, Key};
 use crate::shared::Shared;
+use crate::task::Body;
 
 /// A job that can start.
 pub(crate) struct Run {
     pub(crate) held: Held,
     pub(crate) body: Body,
-}
-
-/// The part of a job that its task takes along.
-pub(crate) struct Body {
-    pub(crate) bound: Arc<Bound>,
-    pub(crate) request: JobRequest,
 }
 
 /// What a claimed job turned out to be.
@@ -91,7 +85,7 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
             // The payload is the tail of the record: cut the head off in place.
             bytes.drain(..bytes.len() - payload_len);
             let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
-            Prepared::Run(Run { held, body: Body { bound: Arc::clone(bound), request } })
+            Prepared::Run(Run { held, body: Body::new(bound, request) })
         }
         Err(ended) => {
             if ended == Ended::UnknownKind {

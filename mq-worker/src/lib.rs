@@ -17,6 +17,7 @@
 //! * `shutdown` is the way down: quiet, drain, hand back.
 //! * For test benches, `due` runs what is due, one job after the other, and ends.
 
+mod backlog;
 mod builder;
 mod config;
 mod due;

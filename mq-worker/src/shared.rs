@@ -10,6 +10,7 @@ use mq_core::registry::States;
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId};
 
+use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::execute::UnknownKinds;
 use crate::handlers::Handlers;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) clock: ServerClock,
     pub(crate) members: Members,
     pub(crate) running: Running,
+    pub(crate) backlog: Backlog,
     pub(crate) outcomes: Outcomes,
     pub(crate) stop: Stop,
     pub(crate) tally: Tally,
