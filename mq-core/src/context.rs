@@ -1,5 +1,6 @@
 //! What a handler knows about its attempt, and what it may ask for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::client::Client;
 use crate::id::{Claim, JobId};
 use crate::name::QueueName;
 use crate::outcome::Verdict;
-use crate::signal::Signal;
+use crate::signal::{Flag, Signal};
 
 /// Given to a handler with each attempt: facts about the job, shared state, signals, verdicts.
 ///
@@ -26,7 +27,7 @@ pub struct Attempt {
     /// The job.
     pub id: JobId,
     /// Its kind, as stored.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Its fencing token.
     pub claim: Claim,
     /// Which attempt this is, from 1.
@@ -42,7 +43,7 @@ pub struct Attempt {
     /// Fires when the worker begins to stop.
     pub stopping: Signal,
     /// Fires when this attempt should end: timeout, cancellation, lost lease, end of grace.
-    pub cancelled: Signal,
+    pub cancelled: Flag,
     mark: Mutex<Option<Mark>>,
 }
 
@@ -61,7 +62,7 @@ pub struct AttemptFacts {
     /// See [`Attempt::id`].
     pub id: JobId,
     /// See [`Attempt::kind`].
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// See [`Attempt::claim`].
     pub claim: Claim,
     /// See [`Attempt::number`].
@@ -76,9 +77,8 @@ pub struct AttemptFacts {
 
 impl Attempt {
     /// An attempt that is about to start.
-    pub fn new(facts: AttemptFacts, client: Client, stopping: Signal, cancelled: Signal) -> Self {
+    pub fn new(facts: AttemptFacts, client: Client, stopping: Signal) -> Self {
         let AttemptFacts { id, kind, claim, number, max_attempts, tags, traceparent } = facts;
-        let mark = Mutex::new(None);
         Self {
             id,
             kind,
@@ -89,8 +89,8 @@ impl Attempt {
             traceparent,
             client,
             stopping,
-            cancelled,
-            mark,
+            cancelled: Flag::new(),
+            mark: Mutex::new(None),
         }
     }
 

@@ -267,6 +267,11 @@ impl Registry {
         self.by_name.get(kind)
     }
 
+    /// All names that jobs may have, former ones too, with their entries.
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &Arc<Entry>)> {
+        self.by_name.iter().map(|(name, entry)| (*name, entry))
+    }
+
     /// All entries, in the order they were added.
     pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries

@@ -1,48 +1,65 @@
 //! A flag that fires once and can be awaited.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Fires once; everybody who waits for it, now or later, goes on. Clones share the flag.
+/// Fires once; everybody who waits for it, now or later, goes on.
 ///
-/// Not a `watch` channel: one of these is made per job, and this is one allocation.
-#[derive(Debug, Clone, Default)]
-pub struct Signal(Arc<Shared>);
-
+/// Not a `watch` channel: one of these is made per job, and this one allocates nothing.
 #[derive(Debug, Default)]
-struct Shared {
+pub struct Flag {
     fired: AtomicBool,
     notify: Notify,
 }
 
-impl Signal {
-    /// A signal that has not fired.
+impl Flag {
+    /// A flag that has not fired.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Fires it.
     pub fn fire(&self) {
-        self.0.fired.store(true, Ordering::Release);
-        self.0.notify.notify_waiters();
+        self.fired.store(true, Ordering::Release);
+        self.notify.notify_waiters();
     }
 
     /// Whether it has fired.
     pub fn is_fired(&self) -> bool {
-        self.0.fired.load(Ordering::Acquire)
+        self.fired.load(Ordering::Acquire)
     }
 
     /// Waits until it has fired. Cancel safe.
     pub async fn fired(&self) {
-        let notified = self.0.notify.notified();
+        let notified = self.notify.notified();
         tokio::pin!(notified);
         // Enlist before looking at the flag, or a `fire` in between would be missed.
         notified.as_mut().enable();
         if !self.is_fired() {
             notified.await;
         }
+    }
+}
+
+/// A [`Flag`] that its clones share.
+#[derive(Debug, Clone, Default)]
+pub struct Signal(Arc<Flag>);
+
+impl Signal {
+    /// A signal that has not fired.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Deref for Signal {
+    type Target = Flag;
+
+    fn deref(&self) -> &Flag {
+        &self.0
     }
 }
 

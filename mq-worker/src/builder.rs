@@ -16,6 +16,7 @@ use mq_core::{
 
 use crate::config::{self, Config, QueueConfig};
 use crate::error::{BuildError, BuildProblem};
+use crate::handlers::Handlers;
 use crate::members::Members;
 use crate::shared::Shared;
 use crate::worker::Worker;
@@ -206,6 +207,7 @@ impl WorkerBuilder {
         };
         Ok(Worker::new(Shared {
             members: Members::new(&config),
+            handlers: Handlers::new(&self.registry, &self.states),
             config,
             client: self.client,
             registry: self.registry,
@@ -213,6 +215,7 @@ impl WorkerBuilder {
             layers: self.layers,
             clock: ServerClock::new(),
             running: Default::default(),
+            backlog: Default::default(),
             outcomes: Default::default(),
             stop: Default::default(),
             tally: Default::default(),

@@ -1,6 +1,7 @@
-//! One job from the store's bytes to its end. Read from the top: prepare, attempt, judge, settle.
+//! One job from the store's bytes to its end. Read from the top: prepare, hand in, judge, settle.
+//! What lies between the first two is in `task`.
 
-use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,30 +12,19 @@ use mq_core::engine::{Claimed, Finish};
 use mq_core::lifecycle::{Ended, Policy, Transition, decide};
 use mq_core::registry::Entry;
 use mq_core::rng::Rng;
-use mq_core::signal::Signal;
-use mq_core::telemetry::{SPAN_RUN, TARGET_JOB};
-use mq_core::{History, JobRequest, Next, Outcome, Record, RecordError, Verdict};
-use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
-use tracing::Instrument;
+use mq_core::telemetry::TARGET_JOB;
+use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict};
 
 use crate::outcomes::Settled;
-use crate::panic::catch;
 use crate::report::Class;
 use crate::running::{Card, Cause, Held, Key};
 use crate::shared::Shared;
+use crate::task::Body;
 
 /// A job that can start.
 pub(crate) struct Run {
     pub(crate) held: Held,
     pub(crate) body: Body,
-}
-
-/// The part of a job that its task takes along.
-pub(crate) struct Body {
-    entry: Arc<Entry>,
-    state: Arc<dyn Any + Send + Sync>,
-    request: JobRequest,
 }
 
 /// What a claimed job turned out to be.
@@ -49,7 +39,8 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
     let Claimed { id, claim, record: mut bytes, history } = claimed;
     let history = history.map(|bytes| Box::new(History::decode(&bytes)));
     let record = Record::decode(&bytes);
-    let policy = policy(shared, record.as_ref().ok());
+    let known = record.as_ref().ok().and_then(|record| shared.handlers.find(&record.kind));
+    let policy = policy(shared, known.map(|bound| &*bound.entry), record.as_ref().ok());
     let mut card = Card {
         queue,
         policy,
@@ -61,7 +52,7 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
     };
     let mut facts = AttemptFacts {
         id,
-        kind: String::new(),
+        kind: Cow::Borrowed(""),
         claim,
         number: card.history.as_ref().map_or(1, |history| history.next_attempt()),
         max_attempts: card.policy.max_attempts,
@@ -73,26 +64,28 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
             card.idempotency_key = record.idempotency_key.map(|key| key.into_owned());
             facts.tags = record.tags.into_iter().map(|tag| tag.into_owned()).collect();
             facts.traceparent = record.traceparent.map(|trace| trace.into_owned());
-            let found = find(shared, &record.kind);
-            let own = found.as_ref().map(|(entry, _)| entry.options().timeout);
-            card.timeout = record.timeout.or(own.ok()).unwrap_or(Duration::MAX);
-            facts.kind = record.kind.into_owned();
-            (found, record.payload.len())
+            let own = known.map(|bound| bound.entry.options().timeout);
+            card.timeout = record.timeout.or(own).unwrap_or(Duration::MAX);
+            facts.kind = match known {
+                Some(bound) => Cow::Borrowed(bound.name),
+                None => Cow::Owned(record.kind.into_owned()),
+            };
+            (known.ok_or(Ended::UnknownKind), record.payload.len())
         }
         // Written by a newer mq: to this worker that is a job of a kind it does not know yet.
         Err(RecordError::Version(_) | RecordError::Feature(_)) => (Err(Ended::UnknownKind), 0),
         Err(error) => (Err(Ended::Malformed { error: error.to_string() }), 0),
     };
     let stopping = shared.stop.ordered().clone();
-    let attempt = Arc::new(Attempt::new(facts, shared.client.clone(), stopping, Signal::new()));
+    let attempt = Arc::new(Attempt::new(facts, shared.client.clone(), stopping));
     let alarm = card.started.checked_add(card.timeout);
     let held = Held { attempt, card, alarm, cause: None, abort: None };
     match found {
-        Ok((entry, state)) => {
+        Ok(bound) => {
             // The payload is the tail of the record: cut the head off in place.
             bytes.drain(..bytes.len() - payload_len);
             let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
-            Prepared::Run(Run { held, body: Body { entry, state, request } })
+            Prepared::Run(Run { held, body: Body::new(bound, request) })
         }
         Err(ended) => {
             if ended == Ended::UnknownKind {
@@ -106,12 +99,15 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
 }
 
 /// The rules for one job: its record over its kind over the defaults.
-pub(crate) fn policy(shared: &Shared, record: Option<&Record<'_>>) -> Policy {
+pub(crate) fn policy(
+    shared: &Shared,
+    entry: Option<&Entry>,
+    record: Option<&Record<'_>>,
+) -> Policy {
     let mut policy = Policy::DEFAULT;
     policy.poison_limit = shared.config.poison_limit;
     let Some(record) = record else { return policy };
-    if let Some(entry) = shared.registry.find(&record.kind) {
-        let options = entry.options();
+    if let Some(options) = entry.map(Entry::options) {
         policy.max_attempts = options.max_attempts;
         policy.backoff = options.backoff;
         policy.retention = options.retention;
@@ -121,79 +117,29 @@ pub(crate) fn policy(shared: &Shared, record: Option<&Record<'_>>) -> Policy {
     policy
 }
 
-type Found = (Arc<Entry>, Arc<dyn Any + Send + Sync>);
-
-fn find(shared: &Shared, kind: &str) -> Result<Found, Ended> {
-    let entry = shared.registry.find(kind).ok_or(Ended::UnknownKind)?;
-    // `build` has matched handlers and states.
-    let state = shared.states.find(entry.state_id()).ok_or(Ended::UnknownKind)?;
-    Ok((Arc::clone(entry), state))
-}
-
-/// Starts the task of a job that is in the table.
-pub(crate) fn start(shared: &Arc<Shared>, key: Key, body: Body) -> AbortHandle {
-    let ticket = Ticket { shared: Arc::clone(shared), key };
-    if body.entry.options().blocking {
-        let runtime = Handle::current();
-        let job = move || runtime.block_on(attempt(ticket, body));
-        tokio::task::spawn_blocking(job).abort_handle()
-    } else {
-        tokio::spawn(attempt(ticket, body)).abort_handle()
-    }
-}
-
-async fn attempt(ticket: Ticket, body: Body) {
-    let request = body.request;
-    let span = tracing::info_span!(
-        target: TARGET_JOB,
-        SPAN_RUN,
-        id = %request.id(),
-        kind = request.kind(),
-        queue = %request.queue(),
-        attempt = request.attempt()
-    );
-    let layers = &ticket.shared.layers;
-    let work = async move {
-        tracing::debug!(target: TARGET_JOB, "job started");
-        Next::new(layers, &**body.entry.handler(), body.state).run(request).await
-    };
-    let result = catch(work).instrument(span).await;
-    ticket.hand_in(result);
-}
-
-/// A running job's duty to report its end, also when its task is dropped or unwinds.
-struct Ticket {
-    shared: Arc<Shared>,
-    key: Key,
-}
-
-impl Ticket {
-    fn hand_in(&self, result: Result<Outcome, String>) {
-        match self.shared.running.take(self.key) {
-            Some(held) => {
-                let ended = judge(&held, result);
-                settle(&self.shared, held, &ended);
-            }
-            None => tracing::debug!(
-                target: TARGET_JOB,
-                "an abandoned attempt has ended, its result does not count"
-            ),
+/// Ends an attempt with what its handler returned, or its panic, if nobody else has ended it.
+pub(crate) fn hand_in(shared: &Shared, key: Key, result: Result<Outcome, String>) {
+    match shared.running.take(key) {
+        Some(held) => {
+            let ended = judge(&held, result);
+            settle(shared, held, &ended);
         }
+        None => tracing::debug!(
+            target: TARGET_JOB,
+            "an abandoned attempt has ended, its result does not count"
+        ),
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        // After `hand_in` nothing is left to take. What is left here was not finished: the runtime
-        // shuts down, or the handler's values panicked while they were dropped.
-        let Some(held) = self.shared.running.take(self.key) else { return };
-        let ended = if std::thread::panicking() {
-            failed("panicked while the handler's future was dropped".to_owned(), Verdict::Retry)
-        } else {
-            Ended::HandedBack
-        };
-        settle(&self.shared, held, &ended);
-    }
+/// Ends an attempt whose task is dropped before it came to its end.
+pub(crate) fn hand_in_dropped(shared: &Shared, key: Key) {
+    let Some(held) = shared.running.take(key) else { return };
+    let ended = if std::thread::panicking() {
+        failed("panicked while the handler's future was dropped".to_owned(), Verdict::Retry)
+    } else {
+        Ended::HandedBack
+    };
+    settle(shared, held, &ended);
 }
 
 /// What an attempt came to, given what its handler returned (or its panic) and whether it had been
@@ -232,7 +178,7 @@ fn failed(error: String, verdict: Verdict) -> Ended {
 
 fn tell(held: &Held, what: &'static str, error: &str) {
     let Attempt { id, kind, claim, number, .. } = &*held.attempt;
-    let queue = &claim.queue;
+    let (kind, queue) = (&**kind, &claim.queue);
     tracing::error!(target: TARGET_JOB, %id, kind, %queue, attempt = number, error, "{what}");
 }
 
@@ -269,9 +215,9 @@ fn conclude(shared: &Shared, held: Held, ended: &Ended) -> Settled {
     let now_ms = shared.clock.now_ms();
     // Seeded by the job, so no lock is needed; ids differ in their random half.
     let mut rng = Rng::seeded(attempt.id.as_u128() as u64 ^ u64::from(attempt.number));
-    let had_history = card.history.is_some();
-    let history = card.history.unwrap_or_default();
-    let decision = decide(&card.policy, &history, ended, now_ms, &mut rng);
+    let (had_history, none) = (card.history.is_some(), History::default());
+    let history = card.history.as_deref().unwrap_or(&none);
+    let decision = decide(&card.policy, history, ended, now_ms, &mut rng);
     let class = report(&attempt, ended, &decision.transition, run_time, now_ms);
     let finish = Finish {
         id: attempt.id,
@@ -299,7 +245,7 @@ fn report(
     now_ms: u64,
 ) -> Class {
     let Attempt { id, kind, claim, number, .. } = attempt;
-    let queue = &claim.queue;
+    let (kind, queue) = (&**kind, &claim.queue);
     let run_ms = run_time.as_millis() as u64;
     match (ended, transition) {
         (Ended::Done, _) => {
@@ -366,11 +312,11 @@ impl UnknownKinds {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now();
         kinds.retain(|_, told| now - *told < WARN_INTERVAL);
-        if kinds.len() >= KINDS_MAX || kinds.contains_key(&attempt.kind) {
+        if kinds.len() >= KINDS_MAX || kinds.contains_key(&*attempt.kind) {
             return;
         }
-        kinds.insert(attempt.kind.clone(), now);
-        let Attempt { id, kind, claim, .. } = attempt;
+        kinds.insert(attempt.kind.to_string(), now);
+        let (id, kind, claim) = (attempt.id, &*attempt.kind, &attempt.claim);
         tracing::warn!(
             target: TARGET_JOB, %id, kind, queue = %claim.queue,
             "no handler for this kind, its jobs are handed back with a delay; is the crate that \

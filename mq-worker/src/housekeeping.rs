@@ -180,7 +180,8 @@ impl Housekeeper {
     fn decide(&self, job: Claimed) -> Finish {
         let history = job.history.as_deref().map_or_else(History::default, History::decode);
         let record = Record::decode(&job.record).ok();
-        let policy = execute::policy(&self.shared, record.as_ref());
+        let entry = record.as_ref().and_then(|record| self.shared.registry.find(&record.kind));
+        let policy = execute::policy(&self.shared, entry.map(|entry| &**entry), record.as_ref());
         let now_ms = self.shared.clock.now_ms();
         let mut rng = Rng::random();
         let decision = decide(&policy, &history, &Ended::Interrupted, now_ms, &mut rng);

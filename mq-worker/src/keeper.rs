@@ -267,7 +267,7 @@ impl Aborted {
         let handle = held.abort.clone()?;
         handle.abort();
         let attempt = &held.attempt;
-        let (id, kind) = (attempt.id.to_string(), attempt.kind.clone());
+        let (id, kind) = (attempt.id.to_string(), attempt.kind.to_string());
         Some(Self { handle, id, kind, deadline: at + ABORT_MAX })
     }
 }

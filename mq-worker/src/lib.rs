@@ -17,11 +17,13 @@
 //! * `shutdown` is the way down: quiet, drain, hand back.
 //! * For test benches, `due` runs what is due, one job after the other, and ends.
 
+mod backlog;
 mod builder;
 mod config;
 mod due;
 mod error;
 mod execute;
+mod handlers;
 mod housekeeping;
 mod keeper;
 mod members;
@@ -35,6 +37,7 @@ mod shared;
 mod shutdown;
 mod signals;
 mod slots;
+mod task;
 mod worker;
 
 pub use builder::WorkerBuilder;

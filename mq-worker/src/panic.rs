@@ -2,9 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Once;
 
 thread_local! {
@@ -27,17 +25,10 @@ pub(crate) fn note_places() {
     });
 }
 
-/// Runs a future; the error is the text of its panic.
-pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        // Whatever state the handler left behind half done, nobody will look at it again.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => std::task::Poll::Ready(Err(text(payload.as_ref()))),
-        }
-    })
-    .await
+/// Runs a piece of a handler; the error is the text of its panic.
+pub(crate) fn catch<T>(piece: impl FnOnce() -> T) -> Result<T, String> {
+    // Whatever state the handler left behind half done, nobody will look at it again.
+    catch_unwind(AssertUnwindSafe(piece)).map_err(|payload| text(payload.as_ref()))
 }
 
 fn text(payload: &(dyn Any + Send)) -> String {
@@ -58,14 +49,14 @@ fn text(payload: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn message_and_place_are_kept() {
+    #[test]
+    fn message_and_place_are_kept() {
         note_places();
         let line = line!() + 1;
-        let caught: Result<(), _> = catch(async { panic!("no {}", "luck") }).await;
+        let caught: Result<(), _> = catch(|| panic!("no {}", "luck"));
         let text = caught.unwrap_err();
         assert!(text.contains(&format!("panic.rs:{line}:")), "{text}");
         assert!(text.ends_with(": no luck"), "{text}");
-        assert_eq!(catch(async { 3 }).await, Ok(3));
+        assert_eq!(catch(|| 3), Ok(3));
     }
 }

@@ -21,8 +21,9 @@ use mq_core::telemetry::TARGET_WORKER;
 
 use self::asking::{Appetite, Line};
 use self::idle::Waiting;
+use crate::backlog;
 use crate::error::RunError;
-use crate::execute::{self, Body, Prepared};
+use crate::execute::{self, Prepared};
 use crate::outcomes::Settled;
 use crate::report::Class;
 use crate::retrying::Retrying;
@@ -30,6 +31,7 @@ use crate::running::{Held, Key};
 use crate::shared::Shared;
 use crate::shutdown::Phase;
 use crate::slots::Slots;
+use crate::task::Body;
 
 /// The loop and what only it knows.
 pub(crate) struct Puller {
@@ -90,6 +92,8 @@ impl Puller {
     /// Serving and quiet.
     async fn serve(&mut self) -> Result<(), RunError> {
         while matches!(self.shared.stop.phase(), Phase::Serving | Phase::Quiet) {
+            // Jobs that are about to end shall be told together with those that have ended.
+            tokio::task::yield_now().await;
             self.collect();
             if let Some(sent) = self.unanswered.take() {
                 self.send(sent).await;
@@ -220,12 +224,7 @@ impl Puller {
         }
         let mut keys: Vec<Key> = Vec::with_capacity(held.len());
         self.shared.running.enter(held.into_iter(), &mut keys);
-        let handles: Vec<_> = keys
-            .iter()
-            .zip(bodies)
-            .map(|(&key, body)| (key, execute::start(&self.shared, key, body)))
-            .collect();
-        self.shared.running.started(handles.into_iter());
+        backlog::start(&self.shared, keys.into_iter().zip(bodies));
     }
 
     /// Waits after a request that failed; a change of phase ends the wait.

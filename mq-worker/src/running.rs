@@ -102,13 +102,12 @@ impl Running {
         }
     }
 
-    /// Notes how to abort jobs that have been started; some may have ended already.
-    pub(crate) fn started(&self, handles: impl Iterator<Item = (Key, AbortHandle)>) {
-        let mut table = self.lock();
-        for (key, handle) in handles {
-            if let Some(held) = table.find(key) {
-                held.abort = Some(handle);
-            }
+    /// Notes how to abort a job that has been started. It may have ended already; or it was ended
+    /// before it began, and need not go on.
+    pub(crate) fn started(&self, key: Key, handle: AbortHandle) {
+        match self.lock().find(key) {
+            Some(held) => held.abort = Some(handle),
+            None => handle.abort(),
         }
     }
 

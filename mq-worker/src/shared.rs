@@ -10,8 +10,10 @@ use mq_core::registry::States;
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId};
 
+use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::execute::UnknownKinds;
+use crate::handlers::Handlers;
 use crate::members::Members;
 use crate::outcomes::Outcomes;
 use crate::report::Tally;
@@ -23,11 +25,13 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) registry: Registry,
     pub(crate) states: States,
+    pub(crate) handlers: Handlers,
     /// Outermost first.
     pub(crate) layers: Vec<Arc<dyn ErasedMiddleware>>,
     pub(crate) clock: ServerClock,
     pub(crate) members: Members,
     pub(crate) running: Running,
+    pub(crate) backlog: Backlog,
     pub(crate) outcomes: Outcomes,
     pub(crate) stop: Stop,
     pub(crate) tally: Tally,

@@ -163,6 +163,36 @@ async fn a_blocking_handler_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_that_keep_their_threads_hold_up_no_job_that_was_claimed_with_them() {
+    const JOBS: usize = 6;
+    let server = RedisServer::start();
+    let mq = client(&server).await;
+    mq.enqueue_all((0..JOBS).map(|n| note(&n.to_string()))).await.unwrap();
+    let meeting = Arc::new((std::sync::Mutex::new(0), std::sync::Condvar::new()));
+    // More of them than there are threads, and none ends before all have begun.
+    let meet = move |_: Note, _: Context<()>| {
+        let meeting = Arc::clone(&meeting);
+        async move {
+            tokio::task::block_in_place(|| {
+                let (there, all) = &*meeting;
+                let mut there = there.lock().unwrap();
+                *there += 1;
+                all.notify_all();
+                let some_lack = |there: &mut usize| *there < JOBS;
+                let (_there, result) =
+                    all.wait_timeout_while(there, PATIENCE / 2, some_lack).unwrap();
+                if result.timed_out() { Err("some have not begun") } else { Ok(()) }
+            })
+        }
+    };
+    let worker = Worker::builder(&mq).job_fn(meet).build().unwrap().spawn();
+    let ended = || worker.report().done + worker.report().failed == JOBS as u64;
+    eventually(|| format!("{:?}", worker.report()), async || ended()).await;
+    let report = within(worker.stop(Duration::from_secs(5))).await.unwrap();
+    assert_eq!((report.done, report.failed), (JOBS as u64, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_jobs_run_at_a_time_than_allowed_in_all_and_per_queue() {
     let server = RedisServer::start();
     let mq = client(&server).await;

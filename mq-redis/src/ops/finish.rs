@@ -1,12 +1,11 @@
 //! Ending claims. Finishes are grouped by queue and worker, one script call each, all in one trip.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use mq_core::engine::{BATCH_MAX, EngineError, EngineErrorKind, Finish, Finished};
 use mq_core::lifecycle::Transition;
-use mq_core::{JobId, Priority};
+use mq_core::{Claim, JobId, Priority, QueueName, WorkerId};
 use redis::Value;
 
 use crate::engine::RedisEngine;
@@ -31,12 +30,13 @@ pub(crate) async fn finish(
 /// Finishes, sorted into script calls.
 pub(super) struct Batch<'a> {
     finishes: &'a [Finish],
-    groups: Vec<Group>,
+    groups: Vec<Group<'a>>,
 }
 
 /// The finishes of one worker on one queue, by their places in the batch.
-#[derive(Default)]
-struct Group {
+struct Group<'a> {
+    queue: &'a QueueName,
+    worker: WorkerId,
     /// By claim number; these need no words but their ids.
     plain: Vec<(u64, Vec<usize>)>,
     moves: Vec<usize>,
@@ -47,17 +47,16 @@ struct Group {
 impl<'a> Batch<'a> {
     pub(super) fn new(finishes: &'a [Finish]) -> Result<Self, EngineError> {
         check_size(finishes.len(), "finishes")?;
-        let mut groups: Vec<Group> = Vec::new();
-        let mut index = HashMap::new();
+        let mut groups: Vec<Group<'a>> = Vec::new();
         for (place, finish) in finishes.iter().enumerate() {
-            let group = match index.entry((&finish.claim.queue, finish.claim.worker)) {
-                Entry::Occupied(entry) => *entry.get(),
-                Entry::Vacant(entry) => {
-                    groups.push(Group::default());
-                    *entry.insert(groups.len() - 1)
-                }
-            };
-            groups[group].add(place, finish);
+            let Claim { queue, worker, .. } = &finish.claim;
+            // There are few, one per queue of a worker: a look at each is cheaper than a hash.
+            let is_theirs = |group: &Group<'_>| group.worker == *worker && group.queue == queue;
+            let at = groups.iter().rposition(is_theirs).unwrap_or_else(|| {
+                groups.push(Group::new(queue, *worker));
+                groups.len() - 1
+            });
+            groups[at].add(place, finish);
         }
         Ok(Self { finishes, groups })
     }
@@ -65,10 +64,8 @@ impl<'a> Batch<'a> {
     /// Adds one script call per group.
     pub(super) fn write(&self, engine: &RedisEngine, request: &mut Request) {
         for group in &self.groups {
-            let Some(place) = group.places().next() else { continue };
-            let claim = &self.finishes[place].claim;
-            let worker = claim.worker.to_text();
-            let keys = script_keys(&engine.keys.queue(&claim.queue), &worker);
+            let worker = group.worker.to_text();
+            let keys = script_keys(&engine.keys.queue(group.queue), &worker);
             let mut args: Vec<Arg<'_>> = vec![
                 engine.now_arg().into(),
                 worker.to_vec().into(),
@@ -77,9 +74,11 @@ impl<'a> Batch<'a> {
             ];
             for (claim, places) in &group.plain {
                 args.push(number(*claim));
-                let ids: Vec<_> =
-                    places.iter().map(|place| self.finishes[*place].id.to_text()).collect();
-                args.push(ids.concat().into());
+                let mut ids = Vec::with_capacity(places.len() * ID_LEN);
+                for place in places {
+                    ids.extend_from_slice(&self.finishes[*place].id.to_text());
+                }
+                args.push(ids.into());
             }
             for place in &group.moves {
                 args.extend(move_args(&self.finishes[*place]));
@@ -111,7 +110,7 @@ impl<'a> Batch<'a> {
     }
 
     /// One completion of a group for the sample that people look at: id and run time in ms.
-    fn sample(&self, group: &Group) -> Vec<u8> {
+    fn sample(&self, group: &Group<'_>) -> Vec<u8> {
         let mut places = group.places().map(|place| &self.finishes[place]);
         let is_done = |finish: &&Finish| {
             matches!(finish.transition, Transition::Done | Transition::Retain { .. })
@@ -121,7 +120,11 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl Group {
+impl<'a> Group<'a> {
+    fn new(queue: &'a QueueName, worker: WorkerId) -> Self {
+        Self { queue, worker, plain: Vec::new(), moves: Vec::new(), moved: HashSet::new() }
+    }
+
     fn add(&mut self, place: usize, finish: &Finish) {
         if !is_plain(finish) || self.moved.contains(&finish.id) {
             self.moves.push(place);

@@ -124,14 +124,14 @@ impl Bench {
         };
         let facts = AttemptFacts {
             id: JobId::new(),
-            kind: J::KIND.to_owned(),
+            kind: J::KIND.into(),
             claim: Claim { queue, worker: WorkerId::random(), number: 1 },
             number: 1,
             max_attempts: J::OPTIONS.max_attempts,
             tags: Vec::new(),
             traceparent: None,
         };
-        let attempt = Attempt::new(facts, self.client.clone(), Signal::new(), Signal::new());
+        let attempt = Attempt::new(facts, self.client.clone(), Signal::new());
         job.run(Context::new(Arc::new(attempt), Arc::new(state)))
     }
 }

@@ -48,6 +48,7 @@ impl Puller {
         self.shared.running.stop(LAST_WORDS);
         self.let_end(LAST_WORDS).await;
         let left = self.shared.running.take_all();
+        self.shared.backlog.clear();
         let mut aborted = Vec::new();
         for held in left {
             aborted.extend(held.abort.clone());
