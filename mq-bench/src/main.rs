@@ -17,6 +17,7 @@ mod row;
 mod run;
 mod runtime;
 mod scenario;
+mod stop;
 mod store;
 mod usage;
 
@@ -141,6 +142,7 @@ fn measure(args: &Measure) -> Result<(), Fail> {
         out::note("this is a debug build: its figures mean nothing");
     }
     out::write(&about.text())?;
+    stop::listen();
     let plans: Vec<_> = scenarios.iter().map(|scenario| (scenario.plan)(&config)).collect();
     let count = plans.iter().map(Vec::len).sum::<usize>() * config.rounds;
     let mut progress = Progress::new(count);
