@@ -23,8 +23,9 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     about: "One worker process, jobs that do nothing, 100 bytes of JSON each, queued before by \
         another process; until the store has confirmed the last.\n\
         floor: by hand with as many slots, not crash-safe: LPOP n, HMGET, HDEL in one request per \
-        batch, the next on its way while one runs; a task per job, JSON decoded. floor-safe: LMOVE into a list of its own and LREM instead. \
-        floor-sqlite…: one transaction per batch that deletes the last and selects the next.",
+        batch, the next on its way while one runs; a task per job, JSON decoded. floor-safe: LMOVE \
+        into a list of its own and LREM instead. floor-sqlite…: one transaction per batch that \
+        deletes the last and selects the next.",
     plan,
     roles: &[WORKER, floor::drain::WORKER],
 };
