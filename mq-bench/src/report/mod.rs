@@ -1,0 +1,6 @@
+//! What becomes of the rows.
+
+pub(crate) mod json;
+mod number;
+pub(crate) mod table;
+pub(crate) mod text;
