@@ -103,6 +103,10 @@ impl Child {
         });
         said.map_err(|fail| fail.at(&format!("process `{}`", self.name)))
     }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
 }
 
 impl Drop for Child {

@@ -2,9 +2,14 @@
 //! store, with the same client library and runtime. Nothing here is safe against a crash unless it
 //! says so.
 
+pub(crate) mod depth;
 pub(crate) mod drain;
 mod fill;
+pub(crate) mod idle;
+pub(crate) mod memory;
 mod redis;
+pub(crate) mod scale;
+pub(crate) mod scheduled;
 mod sqlite;
 
 pub(crate) use fill::Fill;

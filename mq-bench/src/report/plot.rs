@@ -4,16 +4,21 @@ mod chart;
 mod scale;
 mod svg;
 
+use std::fs;
+use std::path::Path;
+
 use self::chart::{Chart, Group, Line, Spread};
 use self::svg::Look;
+use crate::fail::Fail;
+use crate::out;
 use crate::row::{Better, Row};
 
 /// A plot as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Plot {
+struct Plot {
     /// `drain-jobs-s.svg`.
-    pub(crate) name: String,
-    pub(crate) svg: String,
+    name: String,
+    svg: String,
 }
 
 /// What goes into one plot: rows of one scenario whose measures differ by their point only.
@@ -27,8 +32,20 @@ struct Topic<'a> {
     rows: Vec<(String, &'a Row)>,
 }
 
+/// Writes all plots of these rows into a folder.
+pub(crate) fn write(rows: &[Row], folder: &Path) -> Result<(), Fail> {
+    fs::create_dir_all(folder)?;
+    for Plot { name, svg } in plots(rows) {
+        let path = folder.join(name);
+        let wrote = fs::write(&path, svg);
+        wrote.map_err(|error| Fail::new(format!("{}: {error}", path.display())))?;
+        out::write(&format!("{}\n", path.display()))?;
+    }
+    Ok(())
+}
+
 /// All plots of these rows, in the order in which the rows first name them.
-pub(crate) fn plots(rows: &[Row]) -> Vec<Plot> {
+fn plots(rows: &[Row]) -> Vec<Plot> {
     topics(rows).iter().map(Topic::plot).collect()
 }
 

@@ -1,6 +1,7 @@
 //! One chart: subjects below each other, in groups, each with a bar or with points on one axis.
 
-use super::scale::{Scale, figure, tick};
+use super::super::number;
+use super::scale::{Scale, tick};
 use super::svg::{Anchor, Item, Look, Picture, text_width};
 
 const WIDTH: f64 = 860.0;
@@ -230,6 +231,10 @@ fn axis(scale: Scale, at: &Columns, top: f64, bottom: f64, items: &mut Vec<Item>
         let (y, anchor, text) = (bottom + 15.0, Anchor::Middle, tick(value));
         items.push(Item::Text { x, y, anchor, look: Look::Axis, text });
     }
+}
+
+fn figure(value: f64) -> String {
+    number::together(&[value]).concat()
 }
 
 fn figure_width(spread: Spread) -> f64 {

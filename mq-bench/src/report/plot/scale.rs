@@ -75,23 +75,6 @@ fn round_step(least: f64) -> f64 {
     steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
-/// A figure for people: three digits that count, with commas. More would be noise.
-pub(crate) fn figure(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1000.0 {
-        let unit = 10f64.powf(size.log10().floor() - 2.0);
-        with_commas((value / unit).round() * unit)
-    } else if size >= 99.95 || value == 0.0 {
-        format!("{value:.0}")
-    } else if size >= 9.995 {
-        format!("{value:.1}")
-    } else if size >= 0.0995 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.4}")
-    }
-}
-
 /// What is written at a mark: as short as it goes.
 pub(crate) fn tick(value: f64) -> String {
     let (value, unit) = match value.abs() {
@@ -104,48 +87,12 @@ pub(crate) fn tick(value: f64) -> String {
     format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn with_commas(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let (sign, digits) = match digits.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", digits.as_str()),
-    };
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{sign}{text}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(values: &[f64]) -> Scale {
         Scale::of(values.iter().copied())
-    }
-
-    #[test]
-    fn figures_have_three_digits_that_count() {
-        let cases = [
-            (0.0, "0"),
-            (0.00123, "0.0012"),
-            (0.354, "0.35"),
-            (1.049, "1.05"),
-            (12.34, "12.3"),
-            (99.97, "100"),
-            (251.4, "251"),
-            (1_234.0, "1,230"),
-            (312_456.0, "312,000"),
-            (1_899_999.0, "1,900,000"),
-            (-1_234.0, "-1,230"),
-        ];
-        for (value, text) in cases {
-            assert_eq!(figure(value), text, "{value}");
-        }
     }
 
     #[test]
