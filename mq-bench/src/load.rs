@@ -1,13 +1,11 @@
 //! Jobs as they are in earnest: some fail, some have a time, some go first, some have a key.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use mq::prelude::*;
-use mq::{JobSet, JobSetOptions, WorkerBuilder};
+use mq::{JobSet, JobSetOptions, WorkerBuilder, WorkerHandle};
 
 use crate::fail::Fail;
-use crate::job::Count;
 
 /// How many queues they are spread over.
 pub(crate) const QUEUES: u64 = 10;
@@ -20,7 +18,7 @@ const BATCH: u64 = 1_000;
 
 /// Does nothing, or fails when it is run for the first time.
 #[derive(Debug, Serialize, Deserialize, Job)]
-#[job(name = "mixed", state = Arc<Count>)]
+#[job(name = "mixed")]
 pub(crate) struct Mixed {
     number: u64,
     padding: String,
@@ -59,14 +57,13 @@ impl Mixed {
     }
 }
 
-impl Handler<Arc<Count>> for Mixed {
+impl Handler for Mixed {
     type Error = String;
 
-    async fn run(self, cx: Context<Arc<Count>>) -> Result<(), String> {
+    async fn run(self, cx: Context) -> Result<(), String> {
         if self.fails() && cx.attempt() == 1 {
             return Err(cx.retry_in(RETRY, "told to fail once".to_owned()));
         }
-        cx.state().one();
         Ok(())
     }
 }
@@ -112,9 +109,17 @@ pub(crate) async fn enqueue(mq: &Client, numbers: std::ops::Range<u64>) -> Resul
 }
 
 /// A worker that serves all queues, by weights.
-pub(crate) fn worker(mq: &Client, slots: usize, count: Arc<Count>) -> WorkerBuilder {
-    let builder = Worker::builder(mq).concurrency(slots).state(count).job::<Mixed, Arc<Count>>();
+pub(crate) fn worker(mq: &Client, slots: usize) -> WorkerBuilder {
+    let builder = Worker::builder(mq).concurrency(slots).job::<Mixed, ()>();
     (0..QUEUES).fold(builder, |builder, number| builder.queue(queue(number), 1 + number as u32 % 3))
+}
+
+/// Waits until the store has confirmed the ends of so many jobs. The stop that follows is no part of
+/// what is measured: leaving the queues takes its time, whatever was done before.
+pub(crate) async fn confirmed(worker: &WorkerHandle, jobs: u64) {
+    while worker.report().done < jobs {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Fails unless the worker's report is what was expected and nothing is left in the store.

@@ -33,7 +33,7 @@ use crate::engine::Engine;
 use crate::fail::{Exit, Fail};
 use crate::machine::About;
 use crate::progress::Progress;
-use crate::report::{json, page, plot, read, table};
+use crate::report::{json, page, plot, read, table, text};
 use crate::row::Row;
 use crate::scenario::{Config, Scenario};
 
@@ -128,10 +128,14 @@ fn run(args: Args) -> Result<(), Fail> {
 }
 
 fn list() -> Result<(), Fail> {
-    let text =
-        scenario::ALL.iter().map(|Scenario { name, about, .. }| format!("{name}: {about}\n"));
-    out::write(&text.collect::<Vec<_>>().join("\n"))?;
+    for scenario in scenario::ALL {
+        out::write(&headed(scenario))?;
+    }
     out::write(&format!("\nengines: {}\n", Engine::ALL.map(Engine::name).join(", ")))
+}
+
+fn headed(Scenario { name, about, .. }: &Scenario) -> String {
+    format!("\n{name}\n{}", text::wrap(about))
 }
 
 impl Measure {
@@ -177,7 +181,7 @@ fn measure(args: &Measure) -> Result<(), Fail> {
     let mut rows: Vec<Row> = Vec::new();
     for (scenario, plan) in scenarios.iter().zip(&plans) {
         let outcome = run::rounds(scenario.name, plan, rounds(scenario), &mut progress);
-        out::write(&format!("\n{}: {}\n", scenario.name, scenario.about))?;
+        out::write(&headed(scenario))?;
         out::write(&table::tables(&outcome.rows))?;
         rows.extend(outcome.rows);
         // After each, so that a failure later on takes nothing away.

@@ -4,8 +4,10 @@
 
 pub(crate) mod depth;
 pub(crate) mod drain;
+pub(crate) mod enqueue;
 mod fill;
 pub(crate) mod idle;
+pub(crate) mod latency;
 pub(crate) mod memory;
 mod redis;
 pub(crate) mod scale;

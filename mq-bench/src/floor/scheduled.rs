@@ -31,8 +31,7 @@ fn produce(mut wire: Wire) -> Result<(), Fail> {
     runtime::run(Threads::Usual, async {
         let mut floor = Floor::open(&order.place).await?;
         wire.ready().await?;
-        floor.put(&order).await?;
-        wire.say(&())
+        wire.say(&floor.put(&order).await?)
     })
 }
 
@@ -41,8 +40,8 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
     runtime::run(Threads::Usual, async {
         let mut floor = Floor::open(&order.place).await?;
         wire.ready().await?;
-        if matches!(order.place, Place::Memory) {
-            floor.put(&order).await?;
+        if matches!(order.place, Place::Memory) && !floor.put(&order).await? {
+            return wire.say(&None::<Vec<i64>>);
         }
         let (sender, mut late) = unbounded_channel();
         let mut left = order.jobs;
@@ -66,7 +65,7 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
         while let Some(late) = late.recv().await {
             all.push(late?);
         }
-        wire.say(&all)
+        wire.say(&Some(all))
     })
 }
 
@@ -88,7 +87,8 @@ impl Floor {
         Ok(Self::Sqlite(conn))
     }
 
-    async fn put(&mut self, order: &Order) -> Result<(), Fail> {
+    /// Whether all were stored before the first was due.
+    async fn put(&mut self, order: &Order) -> Result<bool, Fail> {
         let dues = order.dues();
         match self {
             Self::Redis(connection) => {
@@ -110,7 +110,7 @@ impl Floor {
                 tx.commit()?;
             }
         }
-        Order::in_time(&dues)
+        Ok(Order::is_in_time(&dues))
     }
 
     /// The payloads of what is due, which is gone then.

@@ -6,3 +6,4 @@ pub(crate) mod page;
 pub(crate) mod plot;
 pub(crate) mod read;
 pub(crate) mod table;
+pub(crate) mod text;

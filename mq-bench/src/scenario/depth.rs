@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::fail::Fail;
 use crate::floor;
 use crate::job::{Count, Noop};
+use crate::load;
 use crate::row::{Figure, higher, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::memory::{self, Kind};
@@ -33,7 +34,6 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 const WORKER: Role = Role { name: "depth-worker", run: work };
 
 const SLOTS: usize = 1_000;
-const TURNS: u64 = 5;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -52,13 +52,22 @@ struct Cast {
 const MQ: Cast = Cast { producer: &memory::PRODUCER, worker: &WORKER };
 const FLOOR: Cast = Cast { producer: &floor::memory::PRODUCER, worker: &floor::depth::WORKER };
 
+/// How many jobs lie there, and how many are measured how often.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    depth: u64,
+    jobs: u64,
+    turns: u64,
+}
+
 fn plan(config: &Config) -> Vec<Measurement> {
     let (depth, jobs) = (config.count(1_000_000, 5_000), config.count(20_000, 1_000));
+    let turns = config.count(5, 1);
     let case = "1,000,000 ready and 1,000,000 scheduled";
     let mut plan = Vec::new();
     for engine in config.distinct().into_iter().filter(|engine| engine.is_shared()) {
         for (cast, subject) in [(MQ, engine.name().to_owned()), (FLOOR, engine.floor(""))] {
-            let take = move || measure(engine, cast, depth, jobs);
+            let take = move || measure(engine, cast, Size { depth, jobs, turns });
             plan.push(Measurement::new(case, subject, take));
         }
     }
@@ -92,14 +101,14 @@ impl Sum {
     }
 }
 
-fn measure(engine: Engine, cast: Cast, depth: u64, jobs: u64) -> Result<Vec<Figure>, Fail> {
+fn measure(engine: Engine, cast: Cast, size: Size) -> Result<Vec<Figure>, Fail> {
     let store = Store::start(engine)?;
     let mut next = 0;
-    let short = turns(&store, cast, &mut next, jobs)?;
+    let short = turns(&store, cast, &mut next, size)?;
     for kind in [Kind::Scheduled, Kind::Ready] {
-        enqueue(&store, cast, &mut next, depth, kind)?;
+        enqueue(&store, cast, &mut next, size.depth, kind)?;
     }
-    let deep = turns(&store, cast, &mut next, jobs)?;
+    let deep = turns(&store, cast, &mut next, size)?;
     let mut figures = vec![
         higher("run, short", "jobs/s", short.run.rate()),
         higher("run, deep", "jobs/s", deep.run.rate()),
@@ -132,10 +141,11 @@ impl Cost {
 
 /// A few turns, because one alone is too short to be measured well, and a longer queue would not be
 /// a short one.
-fn turns(store: &Store, cast: Cast, next: &mut u64, jobs: u64) -> Result<Cost, Fail> {
+fn turns(store: &Store, cast: Cast, next: &mut u64, size: Size) -> Result<Cost, Fail> {
     let mut cost = Cost::default();
     let before = store.usage()?;
-    for _ in 0..TURNS {
+    let Size { jobs, turns, .. } = size;
+    for _ in 0..turns {
         cost.enqueue.add(jobs, enqueue(store, cast, next, jobs, Kind::Ready)?);
         let order = Order { place: store.place().clone(), jobs };
         let (spent, ran): (Spent, u64) = Child::ready(cast.worker, &order)?.finish()?;
@@ -163,18 +173,20 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
     let order: Order = wire.order()?;
     runtime::run(Threads::Usual, async {
         let mq = Client::connect(&order.place.url()).await?;
-        let count = Count::of(order.jobs);
         let worker = Worker::builder(&mq)
             .concurrency(SLOTS)
-            .state(count.clone())
+            // It is the worker's own report that tells when all are done.
+            .state(Count::of(u64::MAX))
             .job::<Noop, Arc<Count>>()
             .build()?;
         wire.ready().await?;
         let stopwatch = Stopwatch::start()?;
         let worker = worker.spawn();
-        count.all().await;
-        // With a deep queue it has claimed more meanwhile, which count as well.
-        let report = worker.stop(Duration::from_secs(20)).await?;
-        wire.say(&(stopwatch.stop()?, report.done))
+        load::confirmed(&worker, order.jobs).await;
+        // With a deep queue it has run more meanwhile, which count as well.
+        let ran = worker.report().done;
+        let spent = stopwatch.stop()?;
+        worker.stop(Duration::from_secs(20)).await?;
+        wire.say(&(spent, ran))
     })
 }

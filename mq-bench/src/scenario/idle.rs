@@ -34,9 +34,6 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 const WORKERS: Role = Role { name: "idle-workers", run: work };
 
 const PROCESSES: u64 = 4;
-/// What workers do when they start is not what they do when they are idle.
-const SETTLE: Duration = Duration::from_secs(2);
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) place: Place,
@@ -47,27 +44,35 @@ pub(crate) struct Order {
 fn plan(config: &Config) -> Vec<Measurement> {
     let workers = config.count(100, 2 * PROCESSES) / PROCESSES;
     let time = config.time(Duration::from_secs(15), Duration::from_millis(500));
+    // What workers do when they start is not what they do when they are idle.
+    let settle = config.time(Duration::from_secs(2), Duration::from_millis(300));
     let case = "100 workers in 4 processes";
     let mut plan = Vec::new();
     for engine in config.distinct().into_iter().filter(|engine| engine.is_shared()) {
-        let take = move || measure(engine, &WORKERS, workers, time);
+        let take = move || measure(engine, &WORKERS, workers, settle, time);
         plan.push(Measurement::new(case, engine.name(), take));
         // Nobody waits for a file by hand without looking at it.
         if engine.is_redis() {
-            let take = move || measure(engine, &floor::idle::CLIENTS, workers, time);
+            let take = move || measure(engine, &floor::idle::CLIENTS, workers, settle, time);
             plan.push(Measurement::new(case, engine.floor(""), take));
         }
     }
     plan
 }
 
-fn measure(engine: Engine, role: &Role, workers: u64, time: Duration) -> Result<Vec<Figure>, Fail> {
+fn measure(
+    engine: Engine,
+    role: &Role,
+    workers: u64,
+    settle: Duration,
+    time: Duration,
+) -> Result<Vec<Figure>, Fail> {
     let store = Store::start(engine)?;
     let order = Order { place: store.place().clone(), workers };
     let children: Result<Vec<_>, _> = (0..PROCESSES).map(|_| Child::ready(role, &order)).collect();
     let children = children?;
     let mut server = Server::at(store.place())?;
-    pause(SETTLE);
+    pause(settle);
     let before = Look::at(&store, server.as_mut(), &children)?;
     pause(time);
     let after = Look::at(&store, server.as_mut(), &children)?;

@@ -14,6 +14,7 @@ use crate::fail::Fail;
 use crate::fill::{self, By};
 use crate::floor;
 use crate::job::{Count, Noop};
+use crate::load;
 use crate::row::{Figure, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::{Config, Measurement, Scenario};
@@ -196,9 +197,7 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
         wire.ready().await?;
         loop {
             let jobs: u64 = wire.hear().await?;
-            while worker.report().done < jobs {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
+            load::confirmed(&worker, jobs).await;
             wire.say(&Usage::own()?)?;
         }
     })

@@ -10,7 +10,6 @@ use crate::engine::Engine;
 use crate::fail::Fail;
 use crate::fill::{self, By};
 use crate::floor;
-use crate::job::Count;
 use crate::load;
 use crate::row::{Figure, higher, lower};
 use crate::runtime::{self, Threads};
@@ -105,16 +104,15 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
         if matches!(order.place, Place::Memory) {
             load::enqueue(&mq, 0..order.jobs).await?;
         }
-        let count = Count::of(order.jobs);
-        let worker = load::worker(&mq, SLOTS, count.clone()).build()?;
+        let worker = load::worker(&mq, SLOTS).build()?;
         // So that what is measured is work and not the wait for the last delay.
         tokio::time::sleep(load::DELAY_MAX).await;
         wire.ready().await?;
         let stopwatch = Stopwatch::start()?;
         let worker = worker.spawn();
-        count.all().await;
-        let report = worker.stop(Duration::from_secs(20)).await?;
+        load::confirmed(&worker, order.jobs).await;
         let spent = stopwatch.stop()?;
+        let report = worker.stop(Duration::from_secs(20)).await?;
         load::account(&mq, report, load::expected(0..order.jobs)).await?;
         wire.say(&spent)
     })

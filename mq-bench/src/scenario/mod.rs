@@ -19,13 +19,15 @@
 //! Child::ready(&WORKER, &order)?      ──▶    let order = wire.order()?;
 //!                                            runtime::run(Threads::Usual, async {
 //!                                     ◀──        wire.ready().await?;
-//! child.finish::<Answer>()?           ──▶        … measures; Usage::own()? before and after
+//! child.finish::<Answer>()?           ──▶        … measures; a Stopwatch around it   
 //!                                     ◀──        wire.say(&answer) })
 //! ```
 
 pub(crate) mod depth;
 pub(crate) mod drain;
+pub(crate) mod enqueue;
 pub(crate) mod idle;
+pub(crate) mod latency;
 pub(crate) mod memory;
 mod mixed;
 pub(crate) mod scale;
@@ -41,7 +43,9 @@ use crate::row::Figure;
 
 /// All scenarios, in the order they are run.
 pub(crate) const ALL: &[Scenario] = &[
+    enqueue::SCENARIO,
     drain::SCENARIO,
+    latency::SCENARIO,
     scheduled::SCENARIO,
     mixed::SCENARIO,
     memory::SCENARIO,

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::child::{Child, Role, Wire};
 use crate::engine::Engine;
 use crate::fail::Fail;
-use crate::job::Count;
 use crate::load;
 use crate::row::{Figure, higher, lower, percentile};
 use crate::runtime::{self, Threads};
@@ -143,8 +142,7 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
     let order: Order = wire.order()?;
     runtime::run(Threads::Usual, async {
         let mq = Client::connect(&order.place.url()).await?;
-        // How many there will be is not known yet.
-        let worker = load::worker(&mq, SLOTS, Count::of(u64::MAX)).build()?.spawn();
+        let worker = load::worker(&mq, SLOTS).build()?.spawn();
         wire.ready().await?;
         let numbers = loop {
             match wire.hear().await? {
@@ -153,9 +151,7 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
             }
         };
         let expected = load::expected(0..numbers);
-        while worker.report().done < expected.done {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        load::confirmed(&worker, expected.done).await;
         let report = worker.stop(Duration::from_secs(20)).await?;
         load::account(&mq, report, expected).await?;
         wire.say(&())
