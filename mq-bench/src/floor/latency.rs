@@ -28,7 +28,7 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
     runtime::run(Threads::Usual, async {
         let ages_us = match &order.place {
             Place::Redis { url } => pop(&mut wire, url, order.jobs).await?,
-            place => look(&mut wire, &mut sqlite::open(place)?, order.jobs).await?,
+            place => look(&mut wire, &sqlite::open(place)?, order.jobs).await?,
         };
         wire.say(&ages_us)
     })
@@ -73,28 +73,27 @@ async fn pop(wire: &mut Wire, url: &str, jobs: u64) -> Result<Vec<f64>, Fail> {
 }
 
 /// Waits until another connection has changed the file.
-async fn look(wire: &mut Wire, conn: &mut Connection, jobs: u64) -> Result<Vec<f64>, Fail> {
+async fn look(wire: &mut Wire, conn: &Connection, jobs: u64) -> Result<Vec<f64>, Fail> {
     let version = |conn: &Connection| -> Result<i64, Fail> {
         Ok(conn.query_row("PRAGMA data_version", [], |row| row.get(0))?)
     };
     let mut ages_us = Vec::new();
-    let (mut last, mut known) = (0, version(conn)?);
+    let mut known = version(conn)?;
     wire.ready().await?;
     while (ages_us.len() as u64) < jobs {
         tokio::time::sleep(LOOK).await;
         let found = version(conn)?;
         if found != known {
             known = found;
-            take(conn, &mut last, &mut ages_us)?;
+            take(conn, &mut ages_us)?;
         }
     }
     Ok(ages_us)
 }
 
-/// Takes all jobs that are there; what was taken before is deleted.
-fn take(conn: &mut Connection, last: &mut i64, ages_us: &mut Vec<f64>) -> Result<(), Fail> {
-    for (id, ping) in sqlite::turn(conn, *last, *last, 1_000)? {
-        *last = id;
+/// Takes all jobs that are there.
+fn take(conn: &Connection, ages_us: &mut Vec<f64>) -> Result<(), Fail> {
+    for ping in sqlite::take_all(conn)? {
         ages_us.push(serde_json::from_slice::<Ping>(&ping)?.age_us());
     }
     Ok(())
@@ -116,11 +115,11 @@ fn alone(mut wire: Wire) -> Result<(), Fail> {
             }
             Ok::<(), Fail>(())
         });
-        let (mut last, mut ages_us) = (0, Vec::new());
+        let mut ages_us = Vec::new();
         while (ages_us.len() as u64) < order.jobs {
             stored.notified().await;
-            let mut conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
-            take(&mut conn, &mut last, &mut ages_us)?;
+            let conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
+            take(&conn, &mut ages_us)?;
         }
         producer.await??;
         wire.say(&ages_us)
