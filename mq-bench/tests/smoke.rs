@@ -11,11 +11,12 @@ const SOAK: &str = "soak";
 
 fn bench(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq-bench"));
-    command.args(args).stdin(Stdio::null()).output().unwrap()
+    let output = command.args(args).stdin(Stdio::null()).output();
+    output.unwrap_or_else(|error| panic!("mq-bench does not start: {error}"))
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Scenarios and engines, as the program lists them.
