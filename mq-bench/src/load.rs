@@ -114,8 +114,8 @@ pub(crate) fn worker(mq: &Client, slots: usize) -> WorkerBuilder {
     (0..QUEUES).fold(builder, |builder, number| builder.queue(queue(number), 1 + number as u32 % 3))
 }
 
-/// Waits until the store has confirmed the ends of so many jobs. The stop that follows is no part of
-/// what is measured: leaving the queues takes its time, whatever was done before.
+/// Waits until the store has confirmed the ends of so many jobs. The stop that follows is no part
+/// of what is measured: leaving the queues takes its time, whatever was done before.
 pub(crate) async fn confirmed(worker: &WorkerHandle, jobs: u64) {
     while worker.report().done < jobs {
         tokio::time::sleep(Duration::from_millis(1)).await;

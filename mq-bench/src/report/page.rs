@@ -1,5 +1,6 @@
 //! Tables in a page of text, between marks: `<!-- bench:drain -->` and `<!-- /bench:drain -->`
-//! stand around those of the scenario `drain`, `about` around what they were measured with.
+//! stand around those of the scenario `drain`, `about` around what they were measured with. And
+//! pictures, between `<!-- plot:drain-rate -->` and its end; they are put into a folder beside it.
 
 use std::fs;
 use std::path::Path;
@@ -7,49 +8,68 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::number;
+use super::plot::{self, Plot};
 use super::read::Results;
 use super::table::{distinct, floor_of};
 use crate::fail::Fail;
 use crate::out;
 use crate::row::Row;
 
+/// The folder of pictures, beside the page.
+const FOLDER: &str = "plots";
+
 /// Writes everything that a page has marks for.
 pub(crate) fn write(results: &Results, path: &Path) -> Result<(), Fail> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| Fail::from(error).at(&name))?;
     let page = filled(&text, results).map_err(|fail| fail.at(&name))?;
+    let folder = path.parent().unwrap_or(Path::new("")).join(FOLDER);
+    for plot in wanted(&text, &results.rows) {
+        plot.write(&folder)?;
+    }
     fs::write(path, page).map_err(|error| Fail::from(error).at(&name))?;
     let measured = distinct(results.rows.iter().map(|row| row.scenario.as_str()));
-    for scenario in measured.iter().filter(|scenario| !text.contains(&open(scenario))) {
-        out::note(&format!("{name} has no mark {}", open(scenario)));
+    for scenario in measured.iter().filter(|scenario| !text.contains(&open("bench", scenario))) {
+        out::note(&format!("{name} has no mark {}", open("bench", scenario)));
     }
     Ok(())
 }
 
-fn open(section: &str) -> String {
-    format!("<!-- bench:{section} -->")
+fn open(kind: &str, name: &str) -> String {
+    format!("<!-- {kind}:{name} -->")
 }
 
-fn close(section: &str) -> String {
-    format!("<!-- /bench:{section} -->")
+fn close(kind: &str, name: &str) -> String {
+    format!("<!-- /{kind}:{name} -->")
+}
+
+/// The pictures that a page has marks for.
+fn wanted(text: &str, rows: &[Row]) -> Vec<Plot> {
+    let mut plots = plot::plots(rows);
+    plots.retain(|plot| text.contains(&open("plot", &plot.name)));
+    plots
 }
 
 fn filled(text: &str, results: &Results) -> Result<String, Fail> {
-    let mut page = replaced(text, "about", &about(&results.about))?;
+    let mut page = replaced(text, "bench", "about", &about(&results.about))?;
     for scenario in distinct(results.rows.iter().map(|row| row.scenario.as_str())) {
         let rows: Vec<_> = results.rows.iter().filter(|row| row.scenario == scenario).collect();
-        page = replaced(&page, scenario, &tables(&rows))?;
+        page = replaced(&page, "bench", scenario, &tables(&rows))?;
+    }
+    for Plot { name, title, .. } in wanted(text, &results.rows) {
+        page = replaced(&page, "plot", &name, &format!("\n![{title}]({FOLDER}/{name}.svg)\n\n"))?;
     }
     Ok(page)
 }
 
 /// The text with something else between two marks; as it is if they are not there.
-fn replaced(text: &str, section: &str, with: &str) -> Result<String, Fail> {
-    let Some((before, rest)) = text.split_once(&open(section)) else { return Ok(text.to_owned()) };
-    let Some((_, after)) = rest.split_once(&close(section)) else {
-        return Err(Fail::new(format!("{} is not followed by its end", open(section))));
+fn replaced(text: &str, kind: &str, name: &str, with: &str) -> Result<String, Fail> {
+    let (open, close) = (open(kind, name), close(kind, name));
+    let Some((before, rest)) = text.split_once(&open) else { return Ok(text.to_owned()) };
+    let Some((_, after)) = rest.split_once(&close) else {
+        return Err(Fail::new(format!("{open} is not followed by its end")));
     };
-    Ok(format!("{before}{}\n{with}{}{after}", open(section), close(section)))
+    Ok(format!("{before}{open}\n{with}{close}{after}"))
 }
 
 /// One line per file.
@@ -75,7 +95,7 @@ fn tables(rows: &[&Row]) -> String {
         let of_case = rows.iter().filter(|row| row.case == case);
         distinct(of_case.map(|row| row.measure.as_str()))
     };
-    let mut text = String::new();
+    let mut text = String::from("\n<details><summary>All figures</summary>\n");
     let mut known: Vec<Vec<&str>> = Vec::new();
     for case in &cases {
         let wanted = measures(case);
@@ -86,7 +106,7 @@ fn tables(rows: &[&Row]) -> String {
         text.push_str(&table(rows, &alike.collect::<Vec<_>>(), &wanted));
         known.push(wanted);
     }
-    text
+    text + "</details>\n\n"
 }
 
 fn table(rows: &[&Row], cases: &[&str], measures: &[&str]) -> String {
@@ -173,15 +193,18 @@ mod tests {
     #[test]
     fn what_is_between_the_marks_is_replaced_and_the_rest_stays() {
         let page = "# Title\n<!-- bench:about -->\nold\n<!-- /bench:about -->\nwords\n\
-            <!-- bench:drain -->\nold\n<!-- /bench:drain -->\nend\n";
+            <!-- bench:drain -->\nold\n<!-- /bench:drain -->\n\
+            <!-- plot:drain-rate -->\n<!-- /plot:drain-rate -->\nend\n";
         let expected = "# Title\n<!-- bench:about -->\n\n| | |\n|---|---|\n| commit | abc |\n\
             | cores | 2 |\n| redis server | 7.0.15 |\n\n<!-- /bench:about -->\nwords\n\
-            <!-- bench:drain -->\n\n\
+            <!-- bench:drain -->\n\n<details><summary>All figures</summary>\n\n\
             | case | subject | rate, jobs/s | of the floor |\n|---|---|--:|--:|\n\
             | 10 slots | redis | 300 (200–400) | 0.50 |\n| 10 slots | floor | 600 |  |\n\
             | a\\|b | redis | 1.00 |  |\n\n\
             | case | subject | pickup p50, jobs/s | of the floor |\n|---|---|--:|--:|\n\
-            | other | redis | 1.50 |  |\n\n<!-- /bench:drain -->\nend\n";
+            | other | redis | 1.50 |  |\n\n</details>\n\n<!-- /bench:drain -->\n\
+            <!-- plot:drain-rate -->\n\n![drain: rate](plots/drain-rate.svg)\n\n\
+            <!-- /plot:drain-rate -->\nend\n";
         let once = filled(page, &results()).unwrap();
         assert_eq!(once, expected);
         assert_eq!(filled(&once, &results()).unwrap(), once);

@@ -5,7 +5,7 @@ mod scale;
 mod svg;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::chart::{Chart, Group, Line, Spread};
 use self::svg::Look;
@@ -13,12 +13,16 @@ use crate::fail::Fail;
 use crate::out;
 use crate::row::{Better, Row};
 
+/// Most lines of one picture.
+const LINES_MAX: usize = 40;
+
 /// A plot as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Plot {
-    /// `drain-jobs-s.svg`.
-    name: String,
-    svg: String,
+pub(crate) struct Plot {
+    /// `drain-rate`; the file's name ends with `.svg`, too.
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) svg: String,
 }
 
 /// What goes into one plot: rows of one scenario whose measures differ by their point only.
@@ -28,25 +32,33 @@ struct Topic<'a> {
     measure: String,
     unit: &'a str,
     better: Better,
+    /// The only case of the rows, if the others have pictures of their own.
+    case: Option<&'a str>,
     /// With the point that each is of.
     rows: Vec<(String, &'a Row)>,
 }
 
 /// Writes all plots of these rows into a folder.
 pub(crate) fn write(rows: &[Row], folder: &Path) -> Result<(), Fail> {
-    fs::create_dir_all(folder)?;
-    for Plot { name, svg } in plots(rows) {
-        let path = folder.join(name);
-        let wrote = fs::write(&path, svg);
-        wrote.map_err(|error| Fail::new(format!("{}: {error}", path.display())))?;
-        out::write(&format!("{}\n", path.display()))?;
+    for plot in plots(rows) {
+        out::write(&format!("{}\n", plot.write(folder)?.display()))?;
     }
     Ok(())
 }
 
+impl Plot {
+    /// Writes it into a folder, which is made if it is not there.
+    pub(crate) fn write(&self, folder: &Path) -> Result<PathBuf, Fail> {
+        let path = folder.join(format!("{}.svg", self.name));
+        let wrote = fs::create_dir_all(folder).and_then(|()| fs::write(&path, &self.svg));
+        wrote.map_err(|error| Fail::from(error).at(&path.display().to_string()))?;
+        Ok(path)
+    }
+}
+
 /// All plots of these rows, in the order in which the rows first name them.
-fn plots(rows: &[Row]) -> Vec<Plot> {
-    topics(rows).iter().map(Topic::plot).collect()
+pub(crate) fn plots(rows: &[Row]) -> Vec<Plot> {
+    topics(rows).into_iter().flat_map(Topic::pictures).map(|topic| topic.plot()).collect()
 }
 
 fn topics(rows: &[Row]) -> Vec<Topic<'_>> {
@@ -63,6 +75,7 @@ fn topics(rows: &[Row]) -> Vec<Topic<'_>> {
                 measure,
                 unit: &row.unit,
                 better: row.better,
+                case: None,
                 rows: vec![(point, row)],
             }),
         }
@@ -72,6 +85,11 @@ fn topics(rows: &[Row]) -> Vec<Topic<'_>> {
 
 /// `pickup p99` into `pickup` and `p99`; a measure without a point is its own.
 fn split(measure: &str) -> (String, String) {
+    if let Some((rest, point)) = measure.rsplit_once(", ")
+        && TIMES.contains(&point)
+    {
+        return (rest.to_owned(), point.to_owned());
+    }
     let is_point = |word: &&str| rank(word).is_some();
     match measure.split(' ').find(is_point) {
         Some(point) => {
@@ -94,10 +112,39 @@ fn rank(word: &str) -> Option<u32> {
     }
 }
 
-impl Topic<'_> {
+impl<'a> Topic<'a> {
+    /// One picture, or one per case if it were too long to be seen at once.
+    fn pictures(self) -> Vec<Self> {
+        let mut lines: Vec<(&str, &str)> = Vec::new();
+        for (_, row) in &self.rows {
+            let line = (row.case.as_str(), row.subject.as_str());
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        if lines.len() <= LINES_MAX {
+            return vec![self];
+        }
+        let mut pictures: Vec<Self> = Vec::new();
+        for (point, row) in self.rows {
+            match pictures.iter_mut().find(|picture| picture.case == Some(&row.case)) {
+                Some(picture) => picture.rows.push((point, row)),
+                None => pictures.push(Self {
+                    case: Some(&row.case),
+                    measure: self.measure.clone(),
+                    rows: vec![(point, row)],
+                    ..self
+                }),
+            }
+        }
+        pictures
+    }
+
     fn plot(&self) -> Plot {
-        let name = slug(&format!("{} {}", self.scenario, self.measure));
-        Plot { name: format!("{name}.svg"), svg: self.chart().picture().svg() }
+        let case = self.case.unwrap_or_default();
+        let name = slug(&format!("{} {} {case}", self.scenario, self.measure));
+        let picture = self.chart().picture();
+        Plot { name, svg: picture.svg(), title: picture.title }
     }
 
     fn chart(&self) -> Chart {
@@ -107,7 +154,7 @@ impl Topic<'_> {
                 points.push(point);
             }
         }
-        points.sort_by_key(|point| rank(point));
+        points.sort_by_key(|point| (rank(point), TIMES.iter().position(|time| time == point)));
         let mut groups: Vec<Group> = Vec::new();
         for (point, row) in &self.rows {
             if !row.median().is_finite() {
@@ -168,13 +215,18 @@ fn line_of<'a>(
 /// What a subject is called among peers, and its colour.
 fn subject(name: &str) -> (String, Look) {
     let mine = format!("mq, {name}");
-    match name.split('-').next() {
+    match name.split(['-', ' ']).next() {
+        Some("mq") => (name.to_owned(), Look::Redis),
         Some("redis") => (mine, Look::Redis),
         Some("sqlite") => (mine, Look::Sqlite),
         Some("floor") => (name.to_owned(), Look::Floor),
         _ => (name.to_owned(), Look::Peer),
     }
 }
+
+/// Points of other measures, which are compared with each other, in their order.
+const TIMES: [&str; 7] =
+    ["short", "deep", "first tenth", "first quarter", "last quarter", "end", "peak"];
 
 /// What a file can be called everywhere.
 fn slug(text: &str) -> String {
@@ -235,11 +287,23 @@ mod tests {
         ];
         let plots = plots(&rows);
         let [plot] = &plots[..] else { panic!("one plot: {plots:?}") };
-        assert_eq!(plot.name, "drain-server-cpu-us.svg");
+        assert_eq!(plot.name, "drain-server-cpu-us");
+        assert_eq!(plot.title, "drain: server CPU, µs");
         assert!(plot.svg.contains(">mq, redis</text>"), "{}", plot.svg);
         assert!(plot.svg.contains("Medians of 2 rounds"), "{}", plot.svg);
         assert!(!plot.svg.contains("bullmq"), "what was not measured is not drawn: {}", plot.svg);
         assert!(!plot.svg.contains("NaN"), "{}", plot.svg);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_picture_gets_one_per_case() {
+        let names: Vec<_> = (0..=LINES_MAX).map(|number| format!("peer {number}")).collect();
+        let mut rows: Vec<_> =
+            names.iter().map(|name| row("drain", "10 slots", name, "rate", &[1.0])).collect();
+        assert_eq!(plots(&rows[1..])[0].name, "drain-rate");
+        rows.push(row("drain", "1 slot", "redis", "rate", &[1.0]));
+        let names: Vec<_> = plots(&rows).into_iter().map(|plot| plot.name).collect();
+        assert_eq!(names, ["drain-rate-10-slots", "drain-rate-1-slot"]);
     }
 
     #[test]
@@ -250,5 +314,7 @@ mod tests {
         assert_eq!(rank("peak"), None);
         assert_eq!(split("worker RSS"), ("worker RSS".to_owned(), String::new()));
         assert_eq!(split("p99"), (String::new(), "p99".to_owned()));
+        assert_eq!(split("RSS, peak"), ("RSS".to_owned(), "peak".to_owned()));
+        assert_eq!(split("server CPU, drain"), ("server CPU, drain".to_owned(), String::new()));
     }
 }

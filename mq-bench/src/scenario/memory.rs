@@ -175,10 +175,9 @@ fn worker(engine: Engine, jobs: u64) -> Result<Vec<Figure>, Fail> {
     }
     let at = |round: usize| looks.get(round).map_or(f64::NAN, |usage| mib(usage.rss));
     Ok(vec![
-        lower("RSS after the first tenth", "MiB", at(0)),
-        lower("RSS after half", "MiB", at(4)),
-        lower("RSS at the end", "MiB", at(9)),
-        lower("RSS peak", "MiB", looks.last().map_or(f64::NAN, |usage| mib(usage.rss_peak))),
+        lower("RSS, first tenth", "MiB", at(0)),
+        lower("RSS, end", "MiB", at(9)),
+        lower("RSS, peak", "MiB", looks.last().map_or(f64::NAN, |usage| mib(usage.rss_peak))),
     ])
 }
 
