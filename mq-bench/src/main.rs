@@ -19,6 +19,7 @@ mod run;
 mod runtime;
 mod scenario;
 mod server;
+mod stop;
 mod store;
 mod usage;
 mod when;
@@ -173,6 +174,7 @@ fn measure(args: &Measure) -> Result<(), Fail> {
         out::note("this is a debug build: its figures mean nothing");
     }
     out::write(&about.text())?;
+    stop::listen();
     let plans: Vec<_> = scenarios.iter().map(|scenario| (scenario.plan)(&config)).collect();
     let rounds = |scenario: &Scenario| scenario.rounds(config.rounds);
     let counts = scenarios.iter().zip(&plans).map(|(one, plan)| plan.len() * rounds(one));

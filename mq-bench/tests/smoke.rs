@@ -1,6 +1,8 @@
 //! All scenarios in small: that they run and that their rows are complete, never how fast.
+#![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -102,4 +104,23 @@ fn without_a_server_it_says_how_to_get_one() {
     assert_eq!(refused.status.code(), Some(3));
     let said = text(&refused.stderr);
     assert!(said.contains("redis-server") && said.contains("./ci setup"), "{said}");
+}
+
+#[test]
+fn a_stop_shows_what_was_measured_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mq-bench"));
+    command.args(["drain", "--engine", "sqlite", "--scale", "0.01", "--rounds", "1000"]);
+    command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = command.spawn().unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(stderr.any(|line| line.unwrap().starts_with("[4/")));
+    let kill = format!("kill -TERM {}", run.id());
+    assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
+    let said: Vec<_> = stderr.map(Result::unwrap).collect();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said:?}");
+    assert!(said.last().unwrap().ends_with("stopped by a signal"), "{said:?}");
+    assert!(text(&output.stdout).contains("floor-sqlite"), "{}", text(&output.stdout));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

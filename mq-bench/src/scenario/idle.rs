@@ -72,9 +72,9 @@ fn measure(
     let children: Result<Vec<_>, _> = (0..PROCESSES).map(|_| Child::ready(role, &order)).collect();
     let children = children?;
     let mut server = Server::at(store.place())?;
-    pause(settle);
+    pause(settle)?;
     let before = Look::at(&store, server.as_mut(), &children)?;
-    pause(time);
+    pause(time)?;
     let after = Look::at(&store, server.as_mut(), &children)?;
     let seconds = time.as_secs_f64();
     let percent = |before: &Usage, after: &Usage| after.cpu_since(before) / seconds * 100.0;

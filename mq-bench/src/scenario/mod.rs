@@ -19,7 +19,7 @@
 //! Child::ready(&WORKER, &order)?      ──▶    let order = wire.order()?;
 //!                                            runtime::run(Threads::Usual, async {
 //!                                     ◀──        wire.ready().await?;
-//! child.finish::<Answer>()?           ──▶        … measures; a Stopwatch around it   
+//! child.finish::<Answer>()?           ──▶        … measures; a Stopwatch around it
 //!                                     ◀──        wire.say(&answer) })
 //! ```
 

@@ -126,7 +126,7 @@ fn measure(engine: Engine, shape: Shape) -> Result<Vec<Figure>, Fail> {
     let before = store.usage()?;
     workers.iter_mut().try_for_each(Child::go)?;
     let seen = loop {
-        pause(LOOK);
+        pause(LOOK)?;
         let seen: Result<Vec<Seen>, Fail> = workers.iter_mut().map(ask).collect();
         let seen = seen?;
         if seen.iter().map(|seen| seen.done).sum::<u64>() >= shape.jobs {

@@ -87,7 +87,7 @@ fn measure(engine: Engine, time: Duration, per_tick: u64) -> Result<Vec<Figure>,
     producer.go()?;
     let mut looks = Vec::new();
     while start.elapsed() < time {
-        pause(LOOK.min(time / 100));
+        pause(LOOK.min(time / 100))?;
         looks.push(look(&store, &mut worker, server.as_mut())?);
     }
     let numbers: u64 = producer.hear()?;
