@@ -106,7 +106,7 @@ fn tables(rows: &[&Row]) -> String {
         text.push_str(&table(rows, &alike.collect::<Vec<_>>(), &wanted));
         known.push(wanted);
     }
-    text + "</details>\n\n"
+    text + "\n</details>\n\n"
 }
 
 fn table(rows: &[&Row], cases: &[&str], measures: &[&str]) -> String {
@@ -137,7 +137,7 @@ fn table(rows: &[&Row], cases: &[&str], measures: &[&str]) -> String {
             text.push('\n');
         }
     }
-    text + "\n"
+    text
 }
 
 fn figures(row: &Row) -> String {

@@ -149,8 +149,10 @@ fn figures(shape: Shape, seconds: f64, workers_s: f64, server_s: Option<f64>) ->
     let jobs = shape.jobs as f64;
     let per_job = |seconds: f64| seconds / jobs * 1e6;
     let busy = (workers_s + server_s.unwrap_or(0.0)) / seconds;
+    // Of their own name, so that figures of another size have a picture of their own.
+    let rate = if shape.burn_us > 0 { "rate, burning" } else { "rate" };
     let mut figures = vec![
-        higher("rate", "jobs/s", jobs / seconds),
+        higher(rate, "jobs/s", jobs / seconds),
         lower("worker CPU", "µs/job", per_job(workers_s)),
         lower("cores busy", "cores", busy),
     ];
