@@ -22,8 +22,9 @@ use crate::when::pause;
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "idle",
     about: "100 workers on one empty queue, 25 each in 4 processes, each with a client of its own, \
-        for 15 s. Commands are all that the server counts, those inside of scripts included; CPU \
-        is in percent of one core, that of the workers of all together.\n\
+        for 15 s. Requests are what is sent to the server; commands are all that it counts, those \
+        inside of scripts included. CPU is in percent of one core, that of the workers of all \
+        together.\n\
         floor: 100 clients that wait in BLPOP, which costs nothing until somebody sends something, \
         and would not notice a worker that died or a job that is due.",
     plan,
@@ -34,6 +35,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 const WORKERS: Role = Role { name: "idle-workers", run: work };
 
 const PROCESSES: u64 = 4;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) place: Place,
@@ -81,10 +83,12 @@ fn measure(
     let workers_cpu = before.workers.iter().zip(&after.workers).map(|(b, a)| percent(b, a)).sum();
     let mut figures = vec![lower("CPU of all workers", "% of a core", workers_cpu)];
     if let (Some(before_cpu), Some(after_cpu)) = (before.server, after.server) {
-        // One of them is the look itself.
-        let commands = (after.commands - before.commands - 1.0).max(0.0);
-        let each = commands / seconds / (workers * PROCESSES) as f64;
-        figures.push(lower("commands per worker", "1/s", each));
+        // Two are questions of the look itself.
+        let each = |count: f64| (count - 2.0).max(0.0) / seconds / (workers * PROCESSES) as f64;
+        let requests = each(after.requests - before.requests);
+        let commands = each(after.commands - before.commands);
+        figures.push(lower("requests per worker", "1/s", requests));
+        figures.push(lower("commands per worker", "1/s", commands));
         figures.push(lower("CPU of the server", "% of a core", percent(&before_cpu, &after_cpu)));
     }
     Ok(figures)
@@ -94,16 +98,20 @@ fn measure(
 struct Look {
     workers: Vec<Usage>,
     server: Option<Usage>,
+    requests: f64,
     commands: f64,
 }
 
 impl Look {
     fn at(store: &Store, server: Option<&mut Server>, children: &[Child]) -> Result<Self, Fail> {
-        let commands =
-            server.map(|server| server.info("stats", "total_commands_processed")).transpose()?;
+        let (mut requests, mut commands) = (0.0, 0.0);
+        if let Some(server) = server {
+            requests = server.info("stats", "total_reads_processed")?;
+            commands = server.info("stats", "total_commands_processed")?;
+        }
         let workers: Result<_, Fail> =
             children.iter().map(|child| Usage::of(child.pid())).collect();
-        Ok(Self { workers: workers?, server: store.usage()?, commands: commands.unwrap_or(0.0) })
+        Ok(Self { workers: workers?, server: store.usage()?, requests, commands })
     }
 }
 
