@@ -13,12 +13,11 @@ const SOAK: &str = "soak";
 
 fn bench(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq-bench"));
-    let output = command.args(args).stdin(Stdio::null()).output();
-    output.unwrap_or_else(|error| panic!("mq-bench does not start: {error}"))
+    command.args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Scenarios and engines, as the program lists them.
