@@ -1,5 +1,6 @@
 //! How fast one worker process runs jobs that do nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mq::{Client, Worker};
@@ -21,9 +22,10 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     name: "drain",
     about: "One worker process, jobs that do nothing, 100 bytes of JSON each, queued before by \
         another process; until the store has confirmed the last.\n\
-        floor: by hand with the same ids and batches, not crash-safe: LPOP n, HMGET, HDEL; a task \
-        per job, JSON decoded. floor-safe: LMOVE into a list of its own and LREM instead. \
-        floor-sqlite…: one transaction per batch that deletes the last and selects the next.",
+        floor: by hand with as many slots, not crash-safe: LPOP n, HMGET, HDEL in one request per \
+        batch, the next on its way while one runs; a task per job, JSON decoded. floor-safe: LMOVE \
+        into a list of its own and LREM instead. floor-sqlite…: one transaction per batch that \
+        deletes the last and selects the next.",
     plan,
     roles: &[WORKER, floor::drain::WORKER],
 };
@@ -122,8 +124,8 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
         let count = Count::of(order.jobs);
         let worker = Worker::builder(&mq)
             .concurrency(order.slots)
-            .state(count.clone())
-            .job::<Noop, std::sync::Arc<Count>>()
+            .state(Arc::clone(&count))
+            .job::<Noop, Arc<Count>>()
             .build()?;
         wire.ready().await?;
         let stopwatch = Stopwatch::start()?;
