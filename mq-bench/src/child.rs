@@ -108,6 +108,10 @@ impl Child {
         said.map_err(|fail| fail.at(&format!("process `{}`", self.name)))
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     fn line(&self) -> Result<String, Fail> {
         let deadline = clock::now() + ANSWER_MAX;
         while clock::now() < deadline {

@@ -9,6 +9,7 @@ mod fail;
 mod fill;
 mod floor;
 mod job;
+mod load;
 mod machine;
 mod out;
 mod progress;
@@ -17,12 +18,15 @@ mod row;
 mod run;
 mod runtime;
 mod scenario;
+mod server;
 mod stop;
 mod store;
 mod usage;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -30,7 +34,7 @@ use crate::engine::Engine;
 use crate::fail::{Exit, Fail};
 use crate::machine::About;
 use crate::progress::Progress;
-use crate::report::{json, table, text};
+use crate::report::{json, page, plot, read, table, text};
 use crate::row::Row;
 use crate::scenario::{Config, Scenario};
 
@@ -68,6 +72,9 @@ struct Measure {
     /// Three rounds of a tenth of the jobs.
     #[arg(long)]
     quick: bool,
+    /// How long `soak` takes, 600 unless told otherwise.
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
     /// Writes everything that was measured to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -77,6 +84,24 @@ struct Measure {
 enum Command {
     /// Say what can be measured.
     List,
+    /// Draw what was measured.
+    Plot {
+        /// What `--json` has written; of rows that are in several, those of the last one count.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The folder for the pictures.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Write what was measured as tables into a page, between its marks.
+    Page {
+        /// What `--json` has written; of rows that are in several, those of the last one count.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The page: `<!-- bench:drain -->` begins what `<!-- /bench:drain -->` ends.
+        #[arg(long, value_name = "FILE")]
+        into: PathBuf,
+    },
     /// Be a producer or a worker of a measurement.
     #[command(hide = true)]
     Child { role: String },
@@ -97,6 +122,8 @@ fn run(args: Args) -> Result<(), Fail> {
     match args.command {
         None => measure(&args.measure),
         Some(Command::List) => list(),
+        Some(Command::Plot { files, out }) => plot::write(&read::all(&files)?.rows, &out),
+        Some(Command::Page { files, into }) => page::write(&read::all(&files)?, &into),
         Some(Command::Child { role }) => child::play(scenario::role(&role)?),
     }
 }
@@ -120,6 +147,9 @@ impl Measure {
         if rounds == 0 {
             return Err(Fail::usage("--rounds must be at least 1"));
         }
+        if self.seconds == Some(0) {
+            return Err(Fail::usage("--seconds must be at least 1"));
+        }
         if !(scale.is_finite() && scale > 0.0) {
             return Err(Fail::usage("--scale must be a number above 0"));
         }
@@ -127,7 +157,9 @@ impl Measure {
             self.engine.iter().map(|name| name.parse()).collect();
         let named = named?;
         let is_meant = |engine: &Engine| named.is_empty() || named.contains(engine);
-        Ok(Config { engines: Engine::ALL.into_iter().filter(is_meant).collect(), rounds, scale })
+        let engines = Engine::ALL.into_iter().filter(is_meant).collect();
+        let seconds = self.seconds.map(Duration::from_secs);
+        Ok(Config { engines, rounds, scale, seconds })
     }
 }
 
@@ -144,11 +176,13 @@ fn measure(args: &Measure) -> Result<(), Fail> {
     out::write(&about.text())?;
     stop::listen();
     let plans: Vec<_> = scenarios.iter().map(|scenario| (scenario.plan)(&config)).collect();
-    let count = plans.iter().map(Vec::len).sum::<usize>() * config.rounds;
+    let rounds = |scenario: &Scenario| scenario.rounds(config.rounds);
+    let counts = scenarios.iter().zip(&plans).map(|(one, plan)| plan.len() * rounds(one));
+    let count = counts.sum();
     let mut progress = Progress::new(count);
     let mut rows: Vec<Row> = Vec::new();
     for (scenario, plan) in scenarios.iter().zip(&plans) {
-        let outcome = run::rounds(scenario.name, plan, config.rounds, &mut progress);
+        let outcome = run::rounds(scenario.name, plan, rounds(scenario), &mut progress);
         out::write(&headed(scenario))?;
         out::write(&table::tables(&outcome.rows))?;
         rows.extend(outcome.rows);
@@ -184,7 +218,13 @@ mod tests {
 
     #[test]
     fn arguments_that_make_no_sense_are_refused() {
-        for bad in [["--rounds", "0"], ["--scale", "0"], ["--scale", "inf"], ["--engine", "x"]] {
+        for bad in [
+            ["--rounds", "0"],
+            ["--seconds", "0"],
+            ["--scale", "0"],
+            ["--scale", "inf"],
+            ["--engine", "x"],
+        ] {
             assert_eq!(config(&bad).unwrap_err().exit(), Exit::Usage, "{bad:?}");
         }
         assert!(Args::try_parse_from(["mq-bench", "--quick", "--scale", "1"]).is_err());

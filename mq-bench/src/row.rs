@@ -1,9 +1,9 @@
 //! One measured number, once per round.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which of two values is the better one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Higher,

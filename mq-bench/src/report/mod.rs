@@ -2,5 +2,8 @@
 
 pub(crate) mod json;
 mod number;
+pub(crate) mod page;
+pub(crate) mod plot;
+pub(crate) mod read;
 pub(crate) mod table;
 pub(crate) mod text;

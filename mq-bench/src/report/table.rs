@@ -49,7 +49,7 @@ fn arrow(better: Better) -> &'static str {
 
 /// The floor that a subject is compared with: the plain one on the same store. Floors have none, so
 /// that a second kind of floor can be told from the engine at a glance.
-fn floor_of(subject: &str) -> Option<String> {
+pub(super) fn floor_of(subject: &str) -> Option<String> {
     if let Some(store) = subject.strip_prefix("redis") {
         return Some(format!("floor{store}"));
     }
@@ -103,7 +103,7 @@ fn align(names: &[String], lines: &[Vec<String>]) -> String {
 }
 
 /// Each once, in the order of their first place.
-fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();
     for one in all {
         if !found.contains(&one) {

@@ -23,9 +23,18 @@
 //!                                     ◀──        wire.say(&answer) })
 //! ```
 
+pub(crate) mod depth;
 pub(crate) mod drain;
 pub(crate) mod enqueue;
+pub(crate) mod idle;
 pub(crate) mod latency;
+pub(crate) mod memory;
+mod mixed;
+pub(crate) mod scale;
+pub(crate) mod scheduled;
+mod soak;
+
+use std::time::Duration;
 
 use crate::child::Role;
 use crate::engine::Engine;
@@ -33,7 +42,18 @@ use crate::fail::Fail;
 use crate::row::Figure;
 
 /// All scenarios, in the order they are run.
-pub(crate) const ALL: &[Scenario] = &[enqueue::SCENARIO, drain::SCENARIO, latency::SCENARIO];
+pub(crate) const ALL: &[Scenario] = &[
+    enqueue::SCENARIO,
+    drain::SCENARIO,
+    latency::SCENARIO,
+    scheduled::SCENARIO,
+    mixed::SCENARIO,
+    memory::SCENARIO,
+    depth::SCENARIO,
+    idle::SCENARIO,
+    scale::SCENARIO,
+    soak::SCENARIO,
+];
 
 /// Something to be measured.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +73,33 @@ pub(crate) struct Config {
     pub(crate) rounds: usize,
     /// 1 for figures that mean something, less to see that it works.
     pub(crate) scale: f64,
+    /// How long the scenario takes whose time is no matter of its size.
+    pub(crate) seconds: Option<Duration>,
 }
 
 impl Config {
     /// A number of jobs or repetitions, scaled; at least `least`.
     pub(crate) fn count(&self, usual: u64, least: u64) -> u64 {
         ((usual as f64 * self.scale) as u64).max(least)
+    }
+
+    /// A time, scaled; at least `least`.
+    pub(crate) fn time(&self, usual: Duration, least: Duration) -> Duration {
+        usual.mul_f64(self.scale).max(least)
+    }
+
+    /// One engine of each kind: for what does not depend on how safe a store is.
+    pub(crate) fn distinct(&self) -> Vec<Engine> {
+        let first = |is_redis| self.engines.iter().find(move |one| one.is_redis() == is_redis);
+        first(true).into_iter().chain(first(false)).copied().collect()
+    }
+}
+
+impl Scenario {
+    /// How often it is measured when so many rounds are asked for. What goes on for minutes is
+    /// measured once: its samples are those minutes.
+    pub(crate) fn rounds(&self, asked: usize) -> usize {
+        if self.name == soak::SCENARIO.name { 1 } else { asked }
     }
 }
 
@@ -123,8 +164,11 @@ mod tests {
 
     #[test]
     fn sizes_are_scaled_down_to_a_least() {
-        let config = Config { engines: Vec::new(), rounds: 1, scale: 0.01 };
+        let config = Config { engines: Vec::new(), rounds: 1, scale: 0.01, seconds: None };
         assert_eq!(config.count(1_000, 3), 10);
         assert_eq!(config.count(100, 3), 3);
+        let second = Duration::from_secs(1);
+        assert_eq!(config.time(second * 500, second), second * 5);
+        assert_eq!(config.time(second, second), second);
     }
 }
