@@ -86,7 +86,7 @@ fn jobs() -> Vec<Noop> {
 }
 
 /// On a client that has enqueued before.
-fn enqueue((runtime, store): Store, send: impl AsyncFn(&Client, Vec<Noop>)) -> Spent {
+fn enqueue((runtime, store): Store, send: &impl AsyncFn(&Client, Vec<Noop>)) -> Spent {
     let client = Client::with_engine(store);
     for _ in 0..2 {
         runtime.block_on(send(&client, jobs()));
@@ -96,7 +96,7 @@ fn enqueue((runtime, store): Store, send: impl AsyncFn(&Client, Vec<Noop>)) -> S
 }
 
 fn enqueue_each(store: Store) -> Spent {
-    enqueue(store, async |client, jobs| {
+    enqueue(store, &async |client, jobs| {
         for job in jobs {
             client.enqueue(job).await.unwrap();
         }
@@ -104,7 +104,7 @@ fn enqueue_each(store: Store) -> Spent {
 }
 
 fn enqueue_at_once(store: Store) -> Spent {
-    enqueue(store, async |client, jobs| {
+    enqueue(store, &async |client, jobs| {
         let mut jobs = jobs.into_iter();
         while jobs.len() > 0 {
             let send = |job| tokio::spawn(client.enqueue(job).into_future());
@@ -117,7 +117,7 @@ fn enqueue_at_once(store: Store) -> Spent {
 }
 
 fn enqueue_all(store: Store) -> Spent {
-    enqueue(store, async |client, jobs| {
+    enqueue(store, &async |client, jobs| {
         client.enqueue_all(jobs).await.unwrap();
     })
 }
