@@ -7,7 +7,7 @@ use super::repo::{Finding, Repo};
 ///
 /// `mq-worker` and the engines do not know each other: only so can an engine be added without
 /// touching the worker, and the suite in `mq-conformance` mean the same for all of them.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("mq-core", &[]),
     ("mq-macros", &[]),
     ("mq-redis", &["mq-core"]),
@@ -18,6 +18,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
     // A program for people, which uses mq as its users do.
     ("mq-cli", &["mq"]),
+    // A program that measures, on throw-away servers, and uses mq as its users do.
+    ("mq-bench", &["mq", "mq-core", "mq-testkit"]),
     // A program of its own for the fault tests, which uses mq as its users do.
     ("mq-chaos", &["mq", "mq-core", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
 ];
