@@ -11,6 +11,7 @@ mod floor;
 mod job;
 mod machine;
 mod out;
+mod peers;
 mod progress;
 mod report;
 mod row;
@@ -76,6 +77,8 @@ struct Measure {
 enum Command {
     /// Say what can be measured.
     List,
+    /// Measure mq beside other job systems, which are built and installed first.
+    Peers(peers::Args),
     /// Be a producer or a worker of a measurement.
     #[command(hide = true)]
     Child { role: String },
@@ -96,6 +99,7 @@ fn run(args: Args) -> Result<(), Fail> {
     match args.command {
         None => measure(&args.measure),
         Some(Command::List) => list(),
+        Some(Command::Peers(args)) => peers::run(&args),
         Some(Command::Child { role }) => child::play(scenario::role(&role)?),
     }
 }

@@ -1,5 +1,5 @@
 //! What becomes of the rows.
 
 pub(crate) mod json;
-mod number;
+pub(crate) mod number;
 pub(crate) mod table;

@@ -9,7 +9,7 @@
 //! heartbeat, and no events.
 //!
 //! Its script hands all due ids to Lua's `unpack`, which stops at about 8,000: with more jobs than
-//! that in the queue no worker can fetch any. So the runner never queues more than 5,000.
+//! that in the queue no worker can fetch any. So the runner never queues more than 7,500.
 
 use std::time::Duration;
 
