@@ -6,17 +6,22 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{self, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use mq_core::clock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::fail::Fail;
+use crate::stop;
 
 /// How long a child may take for one answer. Far more than any needs: it ends a hung measurement.
 const ANSWER_MAX: Duration = Duration::from_secs(1200);
+
+/// How often a parent that waits looks whether it shall stop.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What a child can be: a name and a function that runs in the child's process.
 ///
@@ -94,14 +99,28 @@ impl Child {
 
     /// Waits for its next answer.
     pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Result<T, Fail> {
-        let line = self.lines.recv_timeout(ANSWER_MAX);
-        let line = line.map_err(|_| Fail::new("it ended or hung without an answer"));
-        let answer = line.and_then(|line| Ok(serde_json::from_str(&line)?));
+        let answer = self.line().and_then(|line| Ok(serde_json::from_str(&line)?));
         let said = answer.and_then(|answer| match answer {
             Answer::Said(said) => Ok(said),
             Answer::Failed(text) => Err(Fail::new(text)),
         });
         said.map_err(|fail| fail.at(&format!("process `{}`", self.name)))
+    }
+
+    fn line(&self) -> Result<String, Fail> {
+        let deadline = clock::now() + ANSWER_MAX;
+        while clock::now() < deadline {
+            match self.lines.recv_timeout(LOOK) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Timeout) => stop::check()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    // Ctrl-C reaches children as well.
+                    stop::check()?;
+                    return Err(Fail::new("it ended without an answer"));
+                }
+            }
+        }
+        Err(Fail::new(format!("it gave no answer within {} s", ANSWER_MAX.as_secs())))
     }
 }
 

@@ -9,7 +9,7 @@ use mq_core::clock;
 use serde::Serialize;
 
 /// Stands in the JSON as `about`. What cannot be found out is `unknown`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct About {
     /// Of the source, at the time of the run.
     pub(crate) commit: String,
@@ -26,7 +26,7 @@ pub(crate) struct About {
     pub(crate) cores: usize,
     pub(crate) kernel: String,
     pub(crate) rounds: usize,
-    pub(crate) scale: String,
+    pub(crate) scale: f64,
 }
 
 impl About {
@@ -47,7 +47,7 @@ impl About {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: kernel.map_or_else(unknown, |text| text.trim().to_owned()),
             rounds,
-            scale: scale.to_string(),
+            scale,
         }
     }
 

@@ -18,6 +18,7 @@ mod row;
 mod run;
 mod runtime;
 mod scenario;
+mod stop;
 mod store;
 mod usage;
 
@@ -30,7 +31,7 @@ use crate::engine::Engine;
 use crate::fail::{Exit, Fail};
 use crate::machine::About;
 use crate::progress::Progress;
-use crate::report::{json, table};
+use crate::report::{json, table, text};
 use crate::row::Row;
 use crate::scenario::{Config, Scenario};
 
@@ -105,10 +106,14 @@ fn run(args: Args) -> Result<(), Fail> {
 }
 
 fn list() -> Result<(), Fail> {
-    let text =
-        scenario::ALL.iter().map(|Scenario { name, about, .. }| format!("{name}: {about}\n"));
-    out::write(&text.collect::<Vec<_>>().join("\n"))?;
+    for scenario in scenario::ALL {
+        out::write(&headed(scenario))?;
+    }
     out::write(&format!("\nengines: {}\n", Engine::ALL.map(Engine::name).join(", ")))
+}
+
+fn headed(Scenario { name, about, .. }: &Scenario) -> String {
+    format!("\n{name}\n{}", text::wrap(about))
 }
 
 impl Measure {
@@ -141,13 +146,14 @@ fn measure(args: &Measure) -> Result<(), Fail> {
         out::note("this is a debug build: its figures mean nothing");
     }
     out::write(&about.text())?;
+    stop::listen();
     let plans: Vec<_> = scenarios.iter().map(|scenario| (scenario.plan)(&config)).collect();
     let count = plans.iter().map(Vec::len).sum::<usize>() * config.rounds;
     let mut progress = Progress::new(count);
     let mut rows: Vec<Row> = Vec::new();
     for (scenario, plan) in scenarios.iter().zip(&plans) {
         let outcome = run::rounds(scenario.name, plan, config.rounds, &mut progress);
-        out::write(&format!("\n{}: {}\n", scenario.name, scenario.about))?;
+        out::write(&headed(scenario))?;
         out::write(&table::tables(&outcome.rows))?;
         rows.extend(outcome.rows);
         // After each, so that a failure later on takes nothing away.

@@ -6,6 +6,7 @@ use crate::fail::Fail;
 use crate::progress::Progress;
 use crate::row::{Figure, Row};
 use crate::scenario::Measurement;
+use crate::stop;
 
 /// What was measured, also if something failed before the end.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub(crate) fn rounds(
             let Measurement { case, subject, take } = &plan[at];
             progress
                 .begin(&format!("{scenario}, round {} of {rounds}: {case}, {subject}", round + 1));
-            match take() {
+            match stop::check().and_then(|()| take()) {
                 Ok(figures) => taken[at].push(figures),
                 Err(fail) => {
                     failed = Some(fail.at(&format!("{scenario}, {case}, {subject}")));

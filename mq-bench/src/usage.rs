@@ -1,7 +1,9 @@
 //! What a process has used: CPU time and memory. From `/proc`, so on Linux only.
 
 use std::fs;
+use std::time::Instant;
 
+use mq_core::clock;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,42 @@ impl Usage {
     /// CPU seconds since an earlier look at the same process.
     pub(crate) fn cpu_since(&self, earlier: &Self) -> f64 {
         (self.cpu_s - earlier.cpu_s).max(0.0)
+    }
+}
+
+/// Bytes in the unit of tables.
+pub(crate) fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Measures what this process does from now on.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    started: Instant,
+    before: Usage,
+}
+
+/// What a child says of its work.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    /// From start to stop.
+    pub(crate) seconds: f64,
+    /// CPU seconds meanwhile.
+    pub(crate) cpu_s: f64,
+    /// At the stop.
+    pub(crate) usage: Usage,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Result<Self, Fail> {
+        let before = Usage::own()?;
+        Ok(Self { started: clock::now(), before })
+    }
+
+    pub(crate) fn stop(&self) -> Result<Spent, Fail> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let usage = Usage::own()?;
+        Ok(Spent { seconds, cpu_s: usage.cpu_since(&self.before), usage })
     }
 }
 

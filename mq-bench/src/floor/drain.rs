@@ -14,9 +14,9 @@ use crate::child::{Role, Wire};
 use crate::fail::Fail;
 use crate::job::Noop;
 use crate::runtime;
-use crate::scenario::drain::{Drained, Order};
+use crate::scenario::drain::Order;
 use crate::store::Place;
-use crate::usage::Usage;
+use crate::usage::Stopwatch;
 
 /// The counterpart of mq's worker: same order, same answer.
 pub(crate) const WORKER: Role = Role { name: "drain-floor", run: work };
@@ -26,16 +26,16 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
     runtime::run(order.threads, async {
         let mut floor = Floor::open(&order).await?;
         wire.ready().await?;
-        let (start, before) = (mq_core::clock::now(), Usage::own()?);
+        let stopwatch = Stopwatch::start()?;
         let done = match &mut floor {
             Floor::Redis(connection) => drain_redis(connection, &order).await?,
             Floor::Sqlite(conn) => drain_sqlite(conn, &order).await?,
         };
-        let seconds = start.elapsed().as_secs_f64();
+        let spent = stopwatch.stop()?;
         if done != order.jobs {
             return Err(Fail::new(format!("of {} jobs, {done} were done", order.jobs)));
         }
-        wire.say(&Drained { seconds, before, after: Usage::own()? })
+        wire.say(&spent)
     })
 }
 

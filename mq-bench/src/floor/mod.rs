@@ -3,7 +3,9 @@
 //! says so.
 
 pub(crate) mod drain;
+pub(crate) mod enqueue;
 mod fill;
+pub(crate) mod latency;
 mod redis;
 mod sqlite;
 

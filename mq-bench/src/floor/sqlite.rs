@@ -54,3 +54,26 @@ pub(crate) fn turn(
     tx.commit()?;
     Ok(jobs)
 }
+
+/// Takes all jobs out.
+pub(crate) fn take_all(conn: &Connection) -> Result<Vec<Vec<u8>>, Fail> {
+    let mut take = conn.prepare_cached("DELETE FROM jobs RETURNING payload")?;
+    let rows = take.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_deletes_what_is_done_and_gives_what_was_not_taken() {
+        let mut conn = open(&Place::Memory).unwrap();
+        insert(&mut conn, &[vec![1], vec![2], vec![3]]).unwrap();
+        assert_eq!(turn(&mut conn, 0, 0, 2).unwrap(), [(1, vec![1]), (2, vec![2])]);
+        assert_eq!(turn(&mut conn, 0, 2, 2).unwrap(), [(3, vec![3])]);
+        assert_eq!(turn(&mut conn, 2, 3, 2).unwrap(), []);
+        assert_eq!(take_all(&conn).unwrap(), [vec![3]]);
+        assert!(take_all(&conn).unwrap().is_empty());
+    }
+}

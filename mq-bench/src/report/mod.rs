@@ -3,3 +3,4 @@
 pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod table;
+pub(crate) mod text;

@@ -15,7 +15,7 @@ use crate::row::{Figure, higher, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::{Config, Measurement, Scenario};
 use crate::store::{Place, Store};
-use crate::usage::Usage;
+use crate::usage::{Spent, Stopwatch, mib};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "drain",
@@ -28,7 +28,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     roles: &[WORKER, floor::drain::WORKER],
 };
 
-/// Told by an [`Order`], says [`Drained`].
+/// Told by an [`Order`], says what it [`Spent`].
 const WORKER: Role = Role { name: "drain-worker", run: work };
 
 /// What a worker is to do.
@@ -40,14 +40,6 @@ pub(crate) struct Order {
     pub(crate) threads: Threads,
     /// Whether a floor moves jobs where a crash would not lose them.
     pub(crate) is_safe: bool,
-}
-
-/// What a worker says at the end.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Drained {
-    pub(crate) seconds: f64,
-    pub(crate) before: Usage,
-    pub(crate) after: Usage,
 }
 
 /// Slots, threads, and jobs per engine that is fast; the others get a share of them.
@@ -105,12 +97,12 @@ fn measure(engine: Engine, who: Who, order: &dyn Fn(Place) -> Order) -> Result<V
     let enqueue_s = if engine.is_shared() { fill::fill(&store, order.jobs, by)? } else { 0.0 };
     let worker = Child::ready(role, &order)?;
     let before = store.usage()?;
-    let drained: Drained = worker.finish()?;
+    let spent: Spent = worker.finish()?;
     let per_job = |seconds: f64| seconds / jobs * 1e6;
     let mut figures = vec![
-        higher("rate", "jobs/s", jobs / drained.seconds),
-        lower("worker CPU", "µs/job", per_job(drained.after.cpu_since(&drained.before))),
-        lower("worker RSS", "MiB", drained.after.rss_peak as f64 / f64::from(1 << 20)),
+        higher("rate", "jobs/s", jobs / spent.seconds),
+        lower("worker CPU", "µs/job", per_job(spent.cpu_s)),
+        lower("worker RSS", "MiB", mib(spent.usage.rss_peak)),
     ];
     if let (Some(before), Some(after)) = (before, store.usage()?) {
         let drain_s = after.cpu_since(&before);
@@ -134,14 +126,14 @@ fn work(mut wire: Wire) -> Result<(), Fail> {
             .job::<Noop, std::sync::Arc<Count>>()
             .build()?;
         wire.ready().await?;
-        let (start, before) = (mq_core::clock::now(), Usage::own()?);
+        let stopwatch = Stopwatch::start()?;
         let worker = worker.spawn();
         count.all().await;
         let report = worker.stop(Duration::from_secs(20)).await?;
-        let seconds = start.elapsed().as_secs_f64();
+        let spent = stopwatch.stop()?;
         if report.done != order.jobs {
             return Err(Fail::new(format!("of {} jobs, {} were done", order.jobs, report.done)));
         }
-        wire.say(&Drained { seconds, before, after: Usage::own()? })
+        wire.say(&spent)
     })
 }

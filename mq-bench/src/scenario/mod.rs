@@ -19,11 +19,13 @@
 //! Child::ready(&WORKER, &order)?      ──▶    let order = wire.order()?;
 //!                                            runtime::run(Threads::Usual, async {
 //!                                     ◀──        wire.ready().await?;
-//! child.finish::<Answer>()?           ──▶        … measures; Usage::own()? before and after
+//! child.finish::<Answer>()?           ──▶        … measures; a Stopwatch around it
 //!                                     ◀──        wire.say(&answer) })
 //! ```
 
 pub(crate) mod drain;
+pub(crate) mod enqueue;
+pub(crate) mod latency;
 
 use crate::child::Role;
 use crate::engine::Engine;
@@ -31,7 +33,7 @@ use crate::fail::Fail;
 use crate::row::Figure;
 
 /// All scenarios, in the order they are run.
-pub(crate) const ALL: &[Scenario] = &[drain::SCENARIO];
+pub(crate) const ALL: &[Scenario] = &[enqueue::SCENARIO, drain::SCENARIO, latency::SCENARIO];
 
 /// Something to be measured.
 #[derive(Debug, Clone, Copy)]
