@@ -78,7 +78,7 @@ impl Workshop {
             return Ok(());
         }
         let mut command = Command::new("cargo");
-        command.args(["build", "--release", "--locked", "--quiet"]);
+        command.args(["build", "--release", "--quiet"]);
         command.arg("--manifest-path").arg(self.source.join("rust/Cargo.toml"));
         command.arg("--target-dir").arg(self.target.join("rust"));
         carry_out(command)?;

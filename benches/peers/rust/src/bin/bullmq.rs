@@ -61,8 +61,7 @@ impl Peer for BullMq {
 
     async fn work(&self) -> mq_peers::Result<()> {
         let options = WorkerOptions::new().connection(self.connection.clone());
-        let _worker =
-            Worker::with_options(QUEUE, work, options.concurrency(CONCURRENCY)).await?;
+        let _worker = Worker::with_options(QUEUE, work, options.concurrency(CONCURRENCY)).await?;
         std::future::pending().await
     }
 }
