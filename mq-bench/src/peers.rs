@@ -17,7 +17,9 @@ use crate::machine;
 use crate::out;
 use crate::progress::Progress;
 use crate::report::json;
+use crate::report::text;
 use crate::row::{Better, Figure, Row};
+use crate::stop;
 use crate::store;
 use list::Peer;
 use setup::Workshop;
@@ -44,7 +46,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     only: Vec<String>,
     /// How often each peer is measured.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Kill a worker of each peer, too, and wait at most so long for its job to run again.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "90")]
@@ -68,12 +71,13 @@ struct Entry {
 pub(crate) fn run(args: &Args) -> Result<(), Fail> {
     let peers = named(&args.only)?;
     store::require_redis()?;
+    stop::listen();
     let workshop = Workshop::here()?;
     let about = machine::About::now(args.rounds as usize, 1.0);
     out::write(&about.text())?;
     let (mut entries, mut missing) = (Vec::new(), Vec::new());
     for peer in peers {
-        match ready(&workshop, peer) {
+        match stop::check().and_then(|()| ready(&workshop, peer)) {
             Ok(entry) => entries.push(entry),
             Err(fail) => missing.push(format!("{}: {fail}", peer.name)),
         }
@@ -131,7 +135,7 @@ fn rounds(workshop: &Workshop, entries: &mut [Entry], rounds: usize) {
                 if entry.has_failed(name) {
                     continue;
                 }
-                match (measure.take)(workshop, &entry.peer) {
+                match stop::check().and_then(|()| (measure.take)(workshop, &entry.peer)) {
                     Ok(figures) => figures.iter().for_each(|figure| entry.note(figure)),
                     Err(fail) => entry.failed.push((name, fail.to_string())),
                 }
@@ -143,6 +147,9 @@ fn rounds(workshop: &Workshop, entries: &mut [Entry], rounds: usize) {
 }
 
 fn kill_workers(workshop: &Workshop, entries: &mut [Entry], max: Duration) {
+    if stop::check().is_err() {
+        return;
+    }
     out::note(&format!("killing a worker of each, and waiting for {} s at most", max.as_secs()));
     let peers: Vec<Peer> = entries.iter().map(|entry| entry.peer).collect();
     for (entry, found) in entries.iter_mut().zip(crash::recoveries(workshop, &peers, max)) {
@@ -194,7 +201,8 @@ fn report(entries: &[Entry], crash: Option<u64>) -> String {
     }
     text.push_str("\nset, and what is said about the jobs of a worker that was killed:\n");
     for Entry { peer, subject, settings, .. } in entries {
-        text.push_str(&format!("  {subject}: {settings}\n    kill -9: {}\n", peer.after_a_kill));
+        let said = format!("{subject}: {settings}. After kill -9: {}.", peer.after_a_kill);
+        text.push_str(&text::wrap(&said));
     }
     text
 }

@@ -213,6 +213,7 @@ async fn pick_ups<P: Peer>(
     let begin = Instant::now();
     let mut all = Vec::new();
     while (all.len() as u64) < jobs && begin.elapsed() < LATENCY_MAX {
+        // sleep: lets the worker become idle again.
         tokio::time::sleep(PAUSE).await;
         all.push(pick_up(peer, starts).await?);
     }

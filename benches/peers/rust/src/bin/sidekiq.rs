@@ -2,7 +2,8 @@
 //! takes it.
 //!
 //! Each of its workers holds a connection while it waits for a job, so it has as many connections
-//! as workers, and a pool for producers of its own, as its README advises.
+//! as workers, and a pool for producers of its own, as its README advises. With 500 of both it was
+//! half as fast as with 100.
 
 use async_trait::async_trait;
 use mq_peers::{Noop, Peer, enqueue_by, handle};
