@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Kill a worker of each peer, too, and wait at most so long for its job to run again.
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "90")]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120")]
     crash: Option<u64>,
     /// Writes everything that was measured to this file.
     #[arg(long, value_name = "FILE")]
