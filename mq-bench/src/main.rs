@@ -12,6 +12,7 @@ mod job;
 mod load;
 mod machine;
 mod out;
+mod peers;
 mod progress;
 mod report;
 mod row;
@@ -102,6 +103,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         into: PathBuf,
     },
+    /// Measure mq beside other job systems, which are built and installed first.
+    Peers(peers::Args),
     /// Be a producer or a worker of a measurement.
     #[command(hide = true)]
     Child { role: String },
@@ -124,6 +127,7 @@ fn run(args: Args) -> Result<(), Fail> {
         Some(Command::List) => list(),
         Some(Command::Plot { files, out }) => plot::write(&read::all(&files)?.rows, &out),
         Some(Command::Page { files, into }) => page::write(&read::all(&files)?, &into),
+        Some(Command::Peers(args)) => peers::run(&args),
         Some(Command::Child { role }) => child::play(scenario::role(&role)?),
     }
 }

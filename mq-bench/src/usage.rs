@@ -21,7 +21,7 @@ pub(crate) struct Usage {
 }
 
 /// Kernels count CPU time for `/proc` in hundredths of a second, whatever their own clock does.
-const TICKS_PER_S: f64 = 100.0;
+pub(crate) const TICKS_PER_S: f64 = 100.0;
 
 impl Usage {
     /// Of this process; its CPU time is exact.

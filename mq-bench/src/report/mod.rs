@@ -1,7 +1,7 @@
 //! What becomes of the rows.
 
 pub(crate) mod json;
-mod number;
+pub(crate) mod number;
 pub(crate) mod page;
 pub(crate) mod plot;
 pub(crate) mod read;
