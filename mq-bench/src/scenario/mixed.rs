@@ -23,7 +23,8 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     about: "One worker process on 10 queues with weights 1 to 3, jobs queued before by another \
         process. Of 20 jobs, one fails and is run again after 50 ms, one has high priority, one \
         low, two are delayed by up to 0.5 s, which is over when the worker starts, and two have an \
-        idempotency key, of which every tenth is enqueued twice. It fails unless each job is done exactly once and nothing is left.\n\
+        idempotency key, of which every tenth is enqueued twice. It fails unless \
+        each job is done exactly once and nothing is left.\n\
         floor: the one of `drain`, that is without all of this: what the extras cost.",
     plan,
     roles: &[PRODUCER, WORKER],
