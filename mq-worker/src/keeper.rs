@@ -103,18 +103,23 @@ struct Duties {
 impl Duties {
     async fn run(self) {
         let housekeeper = Housekeeper::new(&self.shared, Arc::clone(&self.engine));
-        let endless = async { tokio::join!(self.beat(&housekeeper), self.supervise()) };
-        let housekeeping = housekeeper.run(&self.stop);
-        tokio::pin!(endless, housekeeping);
-        tokio::select! {
-            _ = &mut endless => {}
-            () = &mut housekeeping => {}
-            () = self.stop.fired() => {
-                // A sweep that is cut off would count its jobs as interrupted once more.
-                let _ = timeout(STOP_MAX / 2, housekeeping).await;
+        let housekeeping = async {
+            let rounds = housekeeper.run(&self.stop);
+            tokio::pin!(rounds);
+            tokio::select! {
+                () = &mut rounds => {}
+                () = self.stop.fired() => {
+                    // A sweep that is cut off would count its jobs as interrupted once more.
+                    let _ = timeout(STOP_MAX / 2, rounds).await;
+                }
             }
+            let _ = timeout(STOP_MAX / 2, housekeeper.leave()).await;
+        };
+        // To the end: a beat that is left in the middle of connecting holds what leaving needs.
+        tokio::select! {
+            _ = async { tokio::join!(self.beat(&housekeeper), self.supervise()) } => {}
+            () = housekeeping => {}
         }
-        let _ = timeout(STOP_MAX / 2, housekeeper.leave()).await;
     }
 
     /// Extends all leases every third of a lease, so that two beats may fail.
