@@ -53,12 +53,16 @@ pub(crate) fn start(shared: &Arc<Shared>, jobs: impl Iterator<Item = (Key, Body)
     for (key, body) in blocking {
         task::start(shared, key, body);
     }
-    let threads = Handle::current().metrics().num_workers();
     let mut state = shared.backlog.lock();
     state.jobs.extend(others);
-    let must_watch = state.jobs.len() > threads && !mem::replace(&mut state.is_watched, true);
+    let chains = match Handle::current().metrics().num_workers() {
+        // A thread that is alone is awake while this runs: all at once end in larger batches.
+        1 => state.jobs.len(),
+        threads => state.jobs.len().min(threads),
+    };
+    let must_watch = state.jobs.len() > chains && !mem::replace(&mut state.is_watched, true);
     drop(state);
-    for _ in 0..threads {
+    for _ in 0..chains {
         start_next(shared);
     }
     if must_watch {
