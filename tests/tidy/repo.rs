@@ -6,8 +6,8 @@ use std::path::Path;
 
 /// Folders that hold nothing of ours.
 const SKIPPED: [&str; 2] = ["target", ".git"];
-/// What is read; the rest (licences, lock file, pictures) has no rules.
-const READ: [&str; 6] = ["rs", "lua", "sql", "md", "toml", "stderr"];
+/// What is read; the rest (licences, lock file) has no rules. Pictures, for the links to them.
+const READ: [&str; 7] = ["rs", "lua", "sql", "md", "toml", "stderr", "svg"];
 /// Scripts without an extension.
 const SCRIPTS: [&str; 2] = ["ci", ".ci/run"];
 

@@ -72,20 +72,27 @@ fn replaced(text: &str, kind: &str, name: &str, with: &str) -> Result<String, Fa
     Ok(format!("{before}{open}\n{with}{close}{after}"))
 }
 
-/// One line per file.
+/// One line per fact, with a value for each run that differs.
 fn about(files: &[Map<String, Value>]) -> String {
-    let value = |about: &Map<String, Value>, name: &str| match about.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => "unknown".to_owned(),
-    };
-    let mut text = String::from("\n| | |\n|---|---|\n");
-    for about in files {
-        for name in about.keys() {
-            text.push_str(&format!("| {} | {} |\n", name.replace('_', " "), value(about, name)));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut names: Vec<&String> = Vec::new();
+    for name in files.iter().flat_map(Map::keys) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    text + "\n"
+    let mut table = "\n| | |\n|---|---|\n".to_owned();
+    for name in names {
+        let mut values: Vec<String> = Vec::new();
+        for value in files.iter().filter_map(|about| about.get(name)).map(text) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        let (name, values) = (name.replace('_', " "), values.join("; "));
+        table.push_str(&format!("| {name} | {values} |\n"));
+    }
+    table + "\n"
 }
 
 /// One table per set of measures: cases that are measured alike share one.
@@ -180,7 +187,8 @@ mod tests {
     fn results() -> Results {
         let about = json!({ "commit": "abc", "cores": 2, "redis_server": "7.0.15" });
         Results {
-            about: vec![about.as_object().unwrap().clone()],
+            // Two runs of one commit on one machine.
+            about: vec![about.as_object().unwrap().clone(); 2],
             rows: vec![
                 row("10 slots", "redis", "rate", &[300.0, 200.0, 400.0]),
                 row("10 slots", "floor", "rate", &[600.0]),
