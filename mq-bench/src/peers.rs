@@ -117,7 +117,8 @@ fn ready(workshop: &Workshop, peer: &Peer) -> Result<Entry, Fail> {
     if about.name != peer.name {
         return Err(Fail::new(format!("the program says that it is {}", about.name)));
     }
-    let subject = format!("{} {}", about.name, about.version);
+    let warning = if peer.loses_jobs() { " (loses jobs)" } else { "" };
+    let subject = format!("{} {}{warning}", about.name, about.version);
     let (rows, failed) = (Vec::new(), Vec::new());
     Ok(Entry { peer: *peer, subject, settings: about.settings, rows, failed })
 }

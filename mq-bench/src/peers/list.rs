@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     pub(crate) jobs: u64,
     /// How many drains are one measurement.
     pub(crate) times: u32,
-    /// What its documents say about a worker that was killed.
+    /// What its documents say about a worker that was killed; begins with "lost" if its job is.
     pub(crate) after_a_kill: &'static str,
 }
 
@@ -35,6 +35,13 @@ impl Program {
             Self::Node(name) => format!("node/{name}.js"),
             Self::Python(name) => format!("python/peer_{name}.py"),
         }
+    }
+}
+
+impl Peer {
+    /// Whether a job is gone with the worker that had it, which the name says wherever it stands.
+    pub(crate) fn loses_jobs(&self) -> bool {
+        self.after_a_kill.starts_with("lost")
     }
 }
 
