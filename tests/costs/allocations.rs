@@ -8,6 +8,8 @@
 
 mod passing;
 mod scene;
+#[path = "../support/passing.rs"]
+mod support;
 mod table;
 
 use std::sync::Arc;

@@ -17,5 +17,7 @@ mod passing;
 mod redis;
 mod scene;
 mod sqlite;
+#[path = "../support/passing.rs"]
+mod support;
 mod table;
 mod worker;

@@ -14,6 +14,8 @@ use mq::engine::{
 use mq::{JobId, QueueName, WorkerId};
 use tokio::sync::Notify;
 
+use crate::support::passes_on;
+
 /// What a worker does on its engine.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -81,79 +83,30 @@ fn timeless(mut finishes: Vec<Finish>) -> Vec<Finish> {
     finishes
 }
 
-macro_rules! passed_on {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $reply:ty;)+) => {
-        #[async_trait]
-        impl Engine for Passing {
-            $(async fn $name(&self, $($arg: $type),*) -> Result<$reply, EngineError> {
-                self.pass(self.inner.$name($($arg),*)).await
-            })+
+passes_on! { Passing {
+    async fn claim(&self, mut request: ClaimRequest) -> Result<ClaimReply, EngineError> {
+        request.finishes = timeless(request.finishes);
+        self.seen.claims.fetch_add(1, Ordering::Relaxed);
+        let reply = self.inner.claim(request).await?;
+        self.seen.ended(&reply.finished);
+        Ok(reply)
+    }
 
-            async fn claim(&self, mut request: ClaimRequest) -> Result<ClaimReply, EngineError> {
-                request.finishes = timeless(request.finishes);
-                self.seen.claims.fetch_add(1, Ordering::Relaxed);
-                let reply = self.inner.claim(request).await?;
-                self.seen.ended(&reply.finished);
-                Ok(reply)
-            }
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError> {
+        self.seen.finishes.fetch_add(1, Ordering::Relaxed);
+        let finished = self.inner.finish(timeless(finishes)).await?;
+        self.seen.ended(&finished);
+        Ok(finished)
+    }
 
-            async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError> {
-                self.seen.finishes.fetch_add(1, Ordering::Relaxed);
-                let finished = self.inner.finish(timeless(finishes)).await?;
-                self.seen.ended(&finished);
-                Ok(finished)
-            }
+    async fn wait(&self, names: &[QueueName], _: Duration) -> Result<WaitReply, EngineError> {
+        self.seen.waits.notify_one();
+        self.seen.wake.notified().await;
+        Ok(WaitReply::Woken(names[0].clone()))
+    }
 
-            async fn wait(&self, names: &[QueueName], _: Duration)
-                -> Result<WaitReply, EngineError> {
-                self.seen.waits.notify_one();
-                self.seen.wake.notified().await;
-                Ok(WaitReply::Woken(names[0].clone()))
-            }
-
-            fn database(&self) -> Option<String> {
-                self.inner.database()
-            }
-
-            fn durability(&self) -> Durability {
-                self.inner.durability()
-            }
-
-            fn warnings(&self) -> Vec<String> {
-                self.inner.warnings()
-            }
-
-            fn detached(&self) -> Arc<dyn Engine> {
-                let (inner, seen) = (Arc::clone(&self.inner), Arc::clone(&self.seen));
-                Arc::new(Self { inner, seen, is_mute: true })
-            }
-        }
-    };
-}
-
-passed_on! {
-    enqueue(jobs: Vec<NewJob>, deadline: Duration) -> Vec<EnqueueReply>;
-    join(queue: &QueueName, worker: WorkerId, lease: Duration, about: &About) -> ();
-    extend(beats: Vec<Beat>) -> Vec<BeatReply>;
-    leave(queue: &QueueName, worker: WorkerId) -> ();
-    promote(queue: &QueueName, limit: usize) -> Progress;
-    reap(request: ReapRequest) -> ReapReply;
-    prune(queue: &QueueName, limits: PruneLimits) -> Progress;
-    queues() -> Vec<QueueName>;
-    stats(queue: &QueueName) -> QueueStats;
-    workers(queue: &QueueName) -> Vec<WorkerStats>;
-    list(request: ListRequest) -> Page;
-    get(queue: &QueueName, ids: &[JobId]) -> Vec<Option<Stored>>;
-    retry(queue: &QueueName, ids: &[JobId], spread: Option<Duration>) -> Vec<Act>;
-    run_now(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    delete(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    cancel(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    discard(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    transfer(from: &QueueName, to: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    import(jobs: Vec<Stored>) -> Vec<Act>;
-    pause(queue: &QueueName) -> ();
-    resume(queue: &QueueName) -> ();
-    audit(queue: &QueueName, repair: bool) -> AuditReport;
-    identity() -> String;
-    ping() -> u64;
-}
+    fn detached(&self) -> Arc<dyn Engine> {
+        let (inner, seen) = (Arc::clone(&self.inner), Arc::clone(&self.seen));
+        Arc::new(Self { inner, seen, is_mute: true })
+    }
+} }

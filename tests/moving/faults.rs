@@ -13,6 +13,7 @@ use mq::engine::{
 };
 use mq::{Client, JobId, QueueName, WorkerId};
 
+use crate::passing::passes_on;
 use crate::scene::{Hand, queue};
 
 /// What happens at which call, counted over all engines that share it.
@@ -61,7 +62,7 @@ impl Faulty {
         Client::with_engine(Arc::new(Self { inner, fault }))
     }
 
-    async fn through<T>(
+    async fn pass<T>(
         &self,
         call: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
@@ -86,60 +87,21 @@ impl Faulty {
     }
 }
 
-/// Passes every call on, through the fault.
-macro_rules! passed_on {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $reply:ty;)+) => {
-        #[async_trait]
-        impl Engine for Faulty {
-            $(async fn $name(&self, $($arg: $type),*) -> Result<$reply, EngineError> {
-                self.through(self.inner.$name($($arg),*)).await
-            })+
+passes_on! { Faulty {
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError> {
+        self.pass(self.inner.claim(request)).await
+    }
 
-            fn database(&self) -> Option<String> {
-                self.inner.database()
-            }
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, EngineError> {
+        self.pass(self.inner.finish(finishes)).await
+    }
 
-            fn durability(&self) -> Durability {
-                self.inner.durability()
-            }
+    async fn wait(&self, queues: &[QueueName], timeout: Duration)
+        -> Result<WaitReply, EngineError> {
+        self.pass(self.inner.wait(queues, timeout)).await
+    }
 
-            fn warnings(&self) -> Vec<String> {
-                self.inner.warnings()
-            }
-
-            fn detached(&self) -> Arc<dyn Engine> {
-                self.inner.detached()
-            }
-        }
-    };
-}
-
-passed_on! {
-    enqueue(jobs: Vec<NewJob>, deadline: Duration) -> Vec<EnqueueReply>;
-    join(queue: &QueueName, worker: WorkerId, lease: Duration, about: &About) -> ();
-    claim(request: ClaimRequest) -> ClaimReply;
-    finish(finishes: Vec<Finish>) -> Vec<Finished>;
-    extend(beats: Vec<Beat>) -> Vec<BeatReply>;
-    leave(queue: &QueueName, worker: WorkerId) -> ();
-    wait(queues: &[QueueName], timeout: Duration) -> WaitReply;
-    promote(queue: &QueueName, limit: usize) -> Progress;
-    reap(request: ReapRequest) -> ReapReply;
-    prune(queue: &QueueName, limits: PruneLimits) -> Progress;
-    queues() -> Vec<QueueName>;
-    stats(queue: &QueueName) -> QueueStats;
-    workers(queue: &QueueName) -> Vec<WorkerStats>;
-    list(request: ListRequest) -> Page;
-    get(queue: &QueueName, ids: &[JobId]) -> Vec<Option<Stored>>;
-    retry(queue: &QueueName, ids: &[JobId], spread: Option<Duration>) -> Vec<Act>;
-    run_now(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    delete(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    cancel(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    discard(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    transfer(from: &QueueName, to: &QueueName, ids: &[JobId]) -> Vec<Act>;
-    import(jobs: Vec<Stored>) -> Vec<Act>;
-    pause(queue: &QueueName) -> ();
-    resume(queue: &QueueName) -> ();
-    audit(queue: &QueueName, repair: bool) -> AuditReport;
-    identity() -> String;
-    ping() -> u64;
-}
+    fn detached(&self) -> Arc<dyn Engine> {
+        self.inner.detached()
+    }
+} }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
 mod faults;
+#[path = "../support/passing.rs"]
+mod passing;
 mod scene;
 
 use mq::admin::{MoveError, MoveProgress};
