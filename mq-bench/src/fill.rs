@@ -34,9 +34,9 @@ struct Order {
 /// seconds for it; 0 where there is no server.
 pub(crate) fn fill(store: &Store, jobs: u64, by: By) -> Result<f64, Fail> {
     let child = Child::ready(&FILL, &Order { place: store.place().clone(), jobs, by })?;
-    let before = store.usage()?.unwrap_or_default();
+    let before = store.usage()?;
     child.finish::<Usage>()?;
-    Ok(store.usage()?.unwrap_or_default().cpu_since(&before))
+    Ok(store.cpu_since(before)?.unwrap_or(0.0))
 }
 
 fn play(mut wire: Wire) -> Result<(), Fail> {

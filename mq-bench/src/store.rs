@@ -89,6 +89,12 @@ impl Store {
         let pid = server.pid().ok_or_else(|| Fail::new("the server does not run"))?;
         Usage::of(pid).map(Some)
     }
+
+    /// CPU seconds of the server since [`usage`](Self::usage) said this; nothing where there is no
+    /// server.
+    pub(crate) fn cpu_since(&self, before: Option<Usage>) -> Result<Option<f64>, Fail> {
+        Ok(before.zip(self.usage()?).map(|(before, after)| after.cpu_since(&before)))
+    }
 }
 
 /// Says how to get the server if it is not there.

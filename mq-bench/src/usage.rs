@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::fail::Fail;
+use crate::row::{Figure, higher, lower};
 
 /// Of one process, since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -66,6 +67,21 @@ pub(crate) struct Spent {
     pub(crate) cpu_s: f64,
     /// At the stop.
     pub(crate) usage: Usage,
+}
+
+impl Spent {
+    /// How fast so many jobs went, and what each of them took of the process: `cpu` names it.
+    pub(crate) fn figures(&self, jobs: u64, cpu: &'static str) -> Vec<Figure> {
+        vec![
+            higher("rate", "jobs/s", jobs as f64 / self.seconds),
+            lower(cpu, "µs/job", us_each(self.cpu_s, jobs)),
+        ]
+    }
+}
+
+/// Seconds for so many jobs, as µs for each.
+pub(crate) fn us_each(seconds: f64, jobs: u64) -> f64 {
+    seconds / jobs as f64 * 1e6
 }
 
 impl Stopwatch {

@@ -10,7 +10,9 @@ use super::setup::Workshop;
 use crate::engine::Engine;
 use crate::fail::Fail;
 use crate::row::{Figure, higher, lower, percentile};
+use crate::server::Server;
 use crate::store::Store;
+use crate::usage::us_each;
 
 /// How long one program may run. A latency run starts no job after 45 s, and
 /// the slowest peer takes 30 s for one.
@@ -113,13 +115,13 @@ fn drain(workshop: &Workshop, peer: &Peer) -> Result<Vec<Figure>, Fail> {
     for _ in 0..peer.times {
         drain_once(workshop, peer, &mut sum)?;
     }
-    let jobs = (peer.jobs * u64::from(peer.times)) as f64;
-    let us_per_job = |seconds: f64| seconds / jobs * 1e6;
+    let count = peer.jobs * u64::from(peer.times);
+    let jobs = count as f64;
     Ok(vec![
         higher("drain", "jobs/s", jobs / sum.drain_s),
         higher("enqueue, bulk", "jobs/s", jobs / sum.enqueue_s),
-        lower("worker CPU", "µs/job", us_per_job(sum.worker_cpu_s)),
-        lower("server CPU", "µs/job", us_per_job(sum.server_cpu_s)),
+        lower("worker CPU", "µs/job", us_each(sum.worker_cpu_s, count)),
+        lower("server CPU", "µs/job", us_each(sum.server_cpu_s, count)),
         lower("memory", "B/job", sum.bytes / jobs),
     ])
 }
@@ -132,14 +134,14 @@ fn drain_once(workshop: &Workshop, peer: &Peer, sum: &mut Sum) -> Result<(), Fai
     let mut worker = start(workshop, peer, "drain", &store, peer.jobs, PROGRAM_MAX)?;
     first(&mut worker)?;
     // From here on, so that the start of an interpreter is not counted.
-    let (worker_cpu, server_cpu) = (worker.cpu_s(), server_cpu(&store)?);
+    let (worker_cpu, server) = (worker.cpu_s(), store.usage()?);
     let Timed { jobs, seconds } = worker.answer()?;
     if jobs != peer.jobs {
         return Err(Fail::new(format!("of {} jobs, {jobs} were run", peer.jobs)));
     }
     sum.drain_s += seconds;
     sum.worker_cpu_s += worker.cpu_s() - worker_cpu;
-    sum.server_cpu_s += server_cpu_since(&store, server_cpu)?;
+    sum.server_cpu_s += store.cpu_since(server)?.ok_or_else(no_server)?;
     Ok(())
 }
 
@@ -164,17 +166,10 @@ fn pickup(workshop: &Workshop, peer: &Peer) -> Result<Vec<Figure>, Fail> {
     Ok(vec![lower("pickup p50", "ms", p50), lower("pickup p99", "ms", p99)])
 }
 
-fn server_cpu(store: &Store) -> Result<f64, Fail> {
-    let usage = store.usage()?.ok_or_else(|| Fail::new("peers need a server"))?;
-    Ok(usage.cpu_s)
-}
-
-fn server_cpu_since(store: &Store, before: f64) -> Result<f64, Fail> {
-    Ok(server_cpu(store)? - before)
-}
-
 fn used_memory(store: &Store) -> Result<f64, Fail> {
-    let mut connection = redis::Client::open(store.place().url())?.get_connection()?;
-    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut connection)?;
-    info.get("used_memory").ok_or_else(|| Fail::new("the server does not say its memory"))
+    Server::at(store.place())?.ok_or_else(no_server)?.info("memory", "used_memory")
+}
+
+fn no_server() -> Fail {
+    Fail::new("peers need a server")
 }

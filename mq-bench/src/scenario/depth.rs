@@ -151,9 +151,7 @@ fn turns(store: &Store, cast: Cast, next: &mut u64, size: Size) -> Result<Cost, 
         let (spent, ran): (Spent, u64) = Child::ready(cast.worker, &order)?.finish()?;
         cost.run.add(ran, spent);
     }
-    if let (Some(before), Some(after)) = (before, store.usage()?) {
-        cost.server_s = after.cpu_since(&before);
-    }
+    cost.server_s = store.cpu_since(before)?.unwrap_or(0.0);
     Ok(cost)
 }
 

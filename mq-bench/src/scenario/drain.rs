@@ -12,11 +12,11 @@ use crate::fail::Fail;
 use crate::fill::{self, By};
 use crate::floor;
 use crate::job::{Count, Noop};
-use crate::row::{Figure, higher, lower};
+use crate::row::{Figure, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::{Config, Measurement, Scenario};
 use crate::store::{Place, Store};
-use crate::usage::{Spent, Stopwatch, mib};
+use crate::usage::{Spent, Stopwatch, mib, us_each};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "drain",
@@ -90,26 +90,22 @@ fn plan(config: &Config) -> Vec<Measurement> {
 fn measure(engine: Engine, who: Who, order: &dyn Fn(Place) -> Order) -> Result<Vec<Figure>, Fail> {
     let store = Store::start(engine)?;
     let order = order(store.place().clone());
-    let jobs = order.jobs as f64;
+    let jobs = order.jobs;
     let (role, by) = match who {
         Who::Mq => (&WORKER, By::Mq),
         Who::Floor | Who::FloorSafe => (&floor::drain::WORKER, By::Floor),
     };
     // What is in the memory of a process must be put there by itself.
-    let enqueue_s = if engine.is_shared() { fill::fill(&store, order.jobs, by)? } else { 0.0 };
+    let enqueue_s = if engine.is_shared() { fill::fill(&store, jobs, by)? } else { 0.0 };
     let worker = Child::ready(role, &order)?;
     let before = store.usage()?;
     let spent: Spent = worker.finish()?;
-    let per_job = |seconds: f64| seconds / jobs * 1e6;
-    let mut figures = vec![
-        higher("rate", "jobs/s", jobs / spent.seconds),
-        lower("worker CPU", "µs/job", per_job(spent.cpu_s)),
-        lower("worker RSS", "MiB", mib(spent.usage.rss_peak)),
-    ];
-    if let (Some(before), Some(after)) = (before, store.usage()?) {
-        let drain_s = after.cpu_since(&before);
-        figures.push(lower("server CPU, drain", "µs/job", per_job(drain_s)));
-        figures.push(lower("server CPU, whole life", "µs/job", per_job(enqueue_s + drain_s)));
+    let mut figures = spent.figures(jobs, "worker CPU");
+    figures.push(lower("worker RSS", "MiB", mib(spent.usage.rss_peak)));
+    if let Some(drain_s) = store.cpu_since(before)? {
+        let life = us_each(enqueue_s + drain_s, jobs);
+        figures.push(lower("server CPU, drain", "µs/job", us_each(drain_s, jobs)));
+        figures.push(lower("server CPU, whole life", "µs/job", life));
     }
     Ok(figures)
 }

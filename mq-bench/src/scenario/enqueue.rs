@@ -8,11 +8,11 @@ use crate::engine::Engine;
 use crate::fail::Fail;
 use crate::floor;
 use crate::job::Noop;
-use crate::row::{Figure, higher, lower};
+use crate::row::{Figure, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::{Config, Measurement, Scenario};
 use crate::store::{Place, Store};
-use crate::usage::{Spent, Stopwatch};
+use crate::usage::{Spent, Stopwatch, us_each};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "enqueue",
@@ -100,13 +100,9 @@ fn measure(
     let producer = Child::ready(&role, &order)?;
     let before = store.usage()?;
     let spent: Spent = producer.finish()?;
-    let per_job = |seconds: f64| seconds / jobs as f64 * 1e6;
-    let mut figures = vec![
-        higher("rate", "jobs/s", jobs as f64 / spent.seconds),
-        lower("producer CPU", "µs/job", per_job(spent.cpu_s)),
-    ];
-    if let (Some(before), Some(after)) = (before, store.usage()?) {
-        figures.push(lower("server CPU", "µs/job", per_job(after.cpu_since(&before))));
+    let mut figures = spent.figures(jobs, "producer CPU");
+    if let Some(server_s) = store.cpu_since(before)? {
+        figures.push(lower("server CPU", "µs/job", us_each(server_s, jobs)));
     }
     Ok(figures)
 }

@@ -11,12 +11,12 @@ use crate::fail::Fail;
 use crate::fill::{self, By};
 use crate::floor;
 use crate::load;
-use crate::row::{Figure, higher, lower};
+use crate::row::{Figure, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::drain;
 use crate::scenario::{Config, Measurement, Scenario};
 use crate::store::{Place, Store};
-use crate::usage::{Spent, Stopwatch, mib};
+use crate::usage::{Spent, Stopwatch, mib, us_each};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "mixed",
@@ -73,17 +73,12 @@ fn by_hand(engine: Engine, jobs: u64) -> Result<Vec<Figure>, Fail> {
 }
 
 fn figures(store: &Store, jobs: u64, worker: Child) -> Result<Vec<Figure>, Fail> {
-    let jobs = jobs as f64;
     let before = store.usage()?;
     let spent: Spent = worker.finish()?;
-    let per_job = |seconds: f64| seconds / jobs * 1e6;
-    let mut figures = vec![
-        higher("rate", "jobs/s", jobs / spent.seconds),
-        lower("worker CPU", "µs/job", per_job(spent.cpu_s)),
-        lower("worker RSS", "MiB", mib(spent.usage.rss_peak)),
-    ];
-    if let (Some(before), Some(after)) = (before, store.usage()?) {
-        figures.push(lower("server CPU", "µs/job", per_job(after.cpu_since(&before))));
+    let mut figures = spent.figures(jobs, "worker CPU");
+    figures.push(lower("worker RSS", "MiB", mib(spent.usage.rss_peak)));
+    if let Some(server_s) = store.cpu_since(before)? {
+        figures.push(lower("server CPU", "µs/job", us_each(server_s, jobs)));
     }
     Ok(figures)
 }

@@ -15,7 +15,7 @@ use crate::row::{Figure, higher, lower};
 use crate::runtime::{self, Threads};
 use crate::scenario::{Config, Measurement, Scenario};
 use crate::store::{Place, Store};
-use crate::usage::{Spent, Usage};
+use crate::usage::{Spent, Usage, us_each};
 use crate::when::{pause, wall_us};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
@@ -137,17 +137,14 @@ fn measure(engine: Engine, shape: Shape) -> Result<Vec<Figure>, Fail> {
     let last_us = seen.iter().map(|seen| seen.last_us).max().unwrap_or(0);
     let seconds = last_us.saturating_sub(start_us) as f64 / 1e6;
     let workers_s = seen.iter().map(|seen| seen.now.cpu_since(&seen.before)).sum();
-    let server_s = match (before, store.usage()?) {
-        (Some(before), Some(after)) => Some(after.cpu_since(&before)),
-        _ => None,
-    };
+    let server_s = store.cpu_since(before)?;
     Ok(figures(shape, seconds, workers_s, server_s))
 }
 
 /// The same figures for all subjects of a case.
 fn figures(shape: Shape, seconds: f64, workers_s: f64, server_s: Option<f64>) -> Vec<Figure> {
     let jobs = shape.jobs as f64;
-    let per_job = |seconds: f64| seconds / jobs * 1e6;
+    let per_job = |seconds: f64| us_each(seconds, shape.jobs);
     let busy = (workers_s + server_s.unwrap_or(0.0)) / seconds;
     // Of their own name, so that figures of another size have a picture of their own.
     let rate = if shape.burn_us > 0 { "rate, burning" } else { "rate" };
