@@ -107,13 +107,12 @@ impl<'a> Record<'a> {
             put(&mut out, TAG_TRACEPARENT, traceparent.as_bytes());
         }
         let len = out.len() - 2;
-        match u8::try_from(len) {
-            Ok(byte) if byte < 0x80 => out[1] = byte,
-            _ => {
-                let mut varint = Vec::new();
-                put_varint(&mut varint, len as u64);
-                out.splice(1..2, varint);
-            }
+        if len < 0x80 {
+            out[1] = len as u8;
+        } else {
+            let mut varint = Vec::new();
+            put_varint(&mut varint, len as u64);
+            out.splice(1..2, varint);
         }
         out
     }

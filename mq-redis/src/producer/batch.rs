@@ -15,7 +15,6 @@ use crate::time::Now;
 /// How long the store remembers the number of a producer's last request. A request is resolved or
 /// given up long before.
 const NUMBER_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
-const ID_LEN: usize = JobId::TEXT_LEN;
 
 /// How a request goes to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +146,7 @@ impl Batch {
         let queue = keys.queue(&group.queue);
         let jobs = || group.members.iter().map(|at| &self.callers[at.0].jobs[at.1]);
         let count = group.members.len();
-        let bytes: usize = jobs().map(|job| job.record.len() + ID_LEN).sum();
+        let bytes: usize = jobs().map(|job| job.record.len() + JobId::TEXT_LEN).sum();
         let mut records = command("HSET", &queue.jobs(), 2 * count, bytes);
         let ids: Vec<_> = jobs().map(|job| job.id.to_text()).collect();
         for (id, job) in ids.iter().zip(jobs()) {
@@ -161,13 +160,14 @@ impl Batch {
                 continue;
             }
             if priority != Priority::Normal {
-                let mut levels = command("HSET", &queue.levels(), 2 * len, len * (ID_LEN + 1));
+                let mut levels =
+                    command("HSET", &queue.levels(), 2 * len, len * (JobId::TEXT_LEN + 1));
                 for (id, _) in of_level.clone() {
                     levels.arg(&id[..]).arg(level);
                 }
                 pipeline.add_command(levels);
             }
-            let mut push = command("RPUSH", &queue.ready(level), len, len * ID_LEN);
+            let mut push = command("RPUSH", &queue.ready(level), len, len * JobId::TEXT_LEN);
             for (id, _) in of_level {
                 push.arg(&id[..]);
             }
