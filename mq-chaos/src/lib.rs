@@ -12,6 +12,7 @@ pub mod process;
 mod producer;
 mod scene;
 mod store;
+mod tier;
 
 pub use file::{File, Lock};
 pub use fleet::{Fleet, Settings, WorkerProcess};
@@ -20,3 +21,4 @@ pub use power::{CUT, DELAY, Disk, Left};
 pub use producer::{PACE, Producer, WORK};
 pub use scene::{Scene, chance, lasts, times};
 pub use store::Store;
+pub use tier::Tier;

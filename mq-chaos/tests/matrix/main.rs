@@ -1,0 +1,46 @@
+//! The rows of the fault matrix that are too long for every commit, and those that came with them.
+//!
+//! The list of tests depends on the tier, which a test of the standard harness cannot say: there it
+//! would have to pass without having done anything. `./ci chaos TIER [NAME]` runs them.
+
+use std::future::Future;
+
+use libtest_mimic::{Arguments, Trial};
+use mq_chaos::Tier;
+
+/// One row on one engine: a test in this tier and in all longer ones.
+struct Scenario {
+    name: &'static str,
+    tier: Tier,
+    run: fn(),
+}
+
+/// Lists a module's scenarios as `ROWS`: async functions without arguments, by tier.
+macro_rules! rows {
+    ($($tier:ident: $($name:ident),+;)+) => {
+        pub(crate) const ROWS: &[$crate::Scenario] = &[$($($crate::Scenario {
+            name: stringify!($name),
+            tier: mq_chaos::Tier::$tier,
+            run: || $crate::block_on($name()),
+        },)+)+];
+    };
+}
+use rows;
+
+fn block_on(scenario: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(scenario);
+}
+
+fn main() {
+    let tier = Tier::of_this_run();
+    let rows: [&[Scenario]; 0] = [];
+    let trials = rows.into_iter().flatten().filter(|row| row.tier <= tier).map(|row| {
+        let run = row.run;
+        Trial::test(row.name, move || {
+            run();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
