@@ -11,8 +11,8 @@ use mq_core::clock;
 pub struct Settings {
     /// The store.
     pub url: String,
-    /// The ledger.
-    pub ledger: PathBuf,
+    /// The history.
+    pub history: PathBuf,
     /// The lease; recovery takes about this long.
     pub lease: Duration,
     /// Jobs at a time per process.
@@ -112,7 +112,7 @@ impl WorkerProcess {
         let mut command = Command::new(program);
         command
             .env("MQ_URL", &settings.url)
-            .env("MQ_LEDGER", &settings.ledger)
+            .env("MQ_HISTORY", &settings.history)
             .env("MQ_LEASE_MS", settings.lease.as_millis().to_string())
             .env("MQ_CONCURRENCY", settings.concurrency.to_string())
             .env("MQ_GRACE_MS", settings.grace.as_millis().to_string())

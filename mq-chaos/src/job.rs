@@ -1,11 +1,10 @@
 //! The job of the fault tests: it does what its payload says and writes it down.
 
-use std::path::Path;
 use std::time::Duration;
 
 use mq_core::failpoint::point;
 use mq_core::{Backoff, Context, Handler, Job, JobOptions};
-use mq_testkit::{Event, Ledger};
+use mq_testkit::{Event, Recorder};
 use serde::{Deserialize, Serialize};
 
 /// The queue that the tests use.
@@ -14,16 +13,13 @@ pub const QUEUE: &str = "chaos";
 /// Shared by the handlers of a worker process.
 #[derive(Debug)]
 pub struct App {
-    ledger: Ledger,
+    recorder: Recorder,
 }
 
 impl App {
-    /// With the ledger that all processes of the test write to.
-    ///
-    /// # Errors
-    /// When the ledger cannot be opened.
-    pub fn new(ledger: &Path) -> std::io::Result<Self> {
-        Ok(Self { ledger: Ledger::open(ledger)? })
+    /// With the history that all processes of the test write.
+    pub fn new(recorder: Recorder) -> Self {
+        Self { recorder }
     }
 }
 
@@ -66,7 +62,7 @@ impl Handler<App> for Chaos {
 
     async fn run(self, cx: Context<App>) -> Result<(), String> {
         let (id, claim) = (cx.id(), cx.fence().to_string());
-        let write = |event| cx.state().ledger.write(event).map_err(|error| error.to_string());
+        let write = |event| cx.state().recorder.write(event).map_err(|error| error.to_string());
         write(Event::Started { id, claim: claim.clone() })?;
         point("run.started");
         if self.poison {
@@ -75,14 +71,13 @@ impl Handler<App> for Chaos {
         }
         // sleep: this is the work.
         tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
+        write(Event::Effect { id, claim: claim.clone(), what: "worked".into() })?;
         point("run.worked");
         if self.child {
             let child = Chaos { number: self.number + 1_000_000, ..Self::default() };
             let key = format!("child-of-{id}");
             let sent = cx.client().enqueue(child).idempotency_key(key).await;
-            let sent = sent.map_err(|error| error.to_string())?;
-            write(Event::Sent { id: sent.id })?;
-            write(Event::Acked { id: sent.id })?;
+            sent.map_err(|error| error.to_string())?;
             point("run.enqueued");
         }
         let ok = cx.attempt() > self.failures;

@@ -4,6 +4,7 @@
 //! (`mq-chaos-worker`), because only a process can be killed with `kill -9` or frozen. Where the
 //! producer shall die, it is one as well (`mq-chaos-producer`).
 
+mod account;
 mod file;
 mod fleet;
 mod job;
@@ -14,6 +15,7 @@ mod scene;
 mod store;
 mod tier;
 
+pub use account::{Account, Life};
 pub use file::{File, Lock};
 pub use fleet::{Fleet, Settings, WorkerProcess};
 pub use job::{App, Chaos, QUEUE};

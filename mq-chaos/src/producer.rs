@@ -1,11 +1,10 @@
-//! Enqueues, and writes down what was sent and what the store said.
+//! Enqueues, with a history of what was sent and what the store said.
 
-use std::path::Path;
 use std::time::Duration;
 
-use mq_core::engine::{EngineErrorKind, NewJob, Schedule};
+use mq_core::engine::{NewJob, Schedule};
 use mq_core::{Client, Job, JobId, Priority, QueueName, Record};
-use mq_testkit::{Event, Ledger};
+use mq_testkit::Recorder;
 
 use crate::job::{Chaos, QUEUE};
 
@@ -23,43 +22,22 @@ pub struct Producer {
     pub client: Client,
     /// The queue that it fills.
     pub queue: QueueName,
-    ledger: Ledger,
 }
 
 impl Producer {
-    /// A producer for the store of this client, with this ledger.
+    /// A producer for the store of this client, which writes this history.
     ///
     /// # Panics
-    /// When the ledger cannot be opened; so do all methods when it cannot be written.
-    pub fn new(client: Client, ledger: &Path) -> Self {
-        let ledger = Ledger::open(ledger).unwrap_or_else(|error| panic!("no ledger: {error}"));
+    /// Never, the name of the queue being a good one.
+    pub fn new(client: &Client, recorder: &Recorder) -> Self {
         let queue = QueueName::new(QUEUE).unwrap_or_else(|error| panic!("{error}"));
-        Self { client, queue, ledger }
-    }
-
-    pub(crate) fn write(&self, event: Event) {
-        self.ledger.write(event).unwrap_or_else(|error| panic!("cannot write the ledger: {error}"));
+        Self { client: recorder.watch(client), queue }
     }
 
     /// Enqueues jobs in one batch. Whether they were acknowledged.
     pub async fn enqueue(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
-        let new_jobs: Vec<_> = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
-        let ids: Vec<_> = new_jobs.iter().map(|job| job.id).collect();
-        for id in &ids {
-            self.write(Event::Sent { id: *id });
-        }
-        match self.client.engine().enqueue(new_jobs, DEADLINE).await {
-            Ok(_) => {
-                ids.iter().for_each(|id| self.write(Event::Acked { id: *id }));
-                true
-            }
-            // Perhaps stored, perhaps not: neither acknowledged nor refused.
-            Err(error) if error.kind() == EngineErrorKind::Unknown => false,
-            Err(_) => {
-                ids.iter().for_each(|id| self.write(Event::Refused { id: *id }));
-                false
-            }
-        }
+        let new_jobs = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
+        self.client.engine().enqueue(new_jobs, DEADLINE).await.is_ok()
     }
 
     fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {

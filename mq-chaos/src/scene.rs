@@ -1,4 +1,4 @@
-//! A store, a ledger and a producer: what every fault test begins with and is judged by.
+//! A store, a history and a producer: what every fault test begins with and is judged by.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
@@ -11,8 +11,9 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Account, Entry, Event, Ledger};
+use mq_testkit::{Entry, Event, Recorder};
 
+use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
 use crate::job::Chaos;
 use crate::producer::Producer;
@@ -28,12 +29,13 @@ pub struct Scene {
     /// The queue.
     pub queue: QueueName,
     url: String,
+    recorder: Recorder,
     producer: Producer,
     progress: Mutex<Progress>,
     dir: tempfile::TempDir,
 }
 
-/// What the ledger said as far as it was read.
+/// What the history said as far as it was read.
 #[derive(Debug, Default)]
 struct Progress {
     bytes: u64,
@@ -42,22 +44,24 @@ struct Progress {
 }
 
 impl Scene {
-    /// A new ledger, and a client of the store at this URL.
+    /// A new history, and a client of the store at this URL.
     ///
     /// # Panics
     /// When either cannot be had; so do all methods here, this being for tests.
     pub async fn new(url: &str) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
-        let client = connect(url).await;
-        let producer = Producer::new(client.clone(), &dir.path().join("ledger"));
-        let (queue, progress) = (producer.queue.clone(), Mutex::default());
-        Self { client, queue, url: url.to_owned(), producer, progress, dir }
+        let recorder = Recorder::open(&dir.path().join("history"));
+        let recorder = recorder.unwrap_or_else(|error| panic!("no history: {error}"));
+        let producer = Producer::new(&connect(url).await, &recorder);
+        let (client, queue) = (producer.client.clone(), producer.queue.clone());
+        let progress = Mutex::default();
+        Self { client, queue, url: url.to_owned(), recorder, producer, progress, dir }
     }
 
     /// Goes on with another store. What was written down so far counts there as well.
     pub async fn move_to(&mut self, url: &str) {
-        self.client = connect(url).await;
-        self.producer = Producer::new(self.client.clone(), &self.ledger_path());
+        self.producer = Producer::new(&connect(url).await, &self.recorder);
+        self.client = self.producer.client.clone();
         self.url = url.to_owned();
     }
 
@@ -70,7 +74,7 @@ impl Scene {
     pub fn settings(&self, lease: Duration) -> Settings {
         Settings {
             url: self.url.clone(),
-            ledger: self.ledger_path(),
+            history: self.history(),
             lease,
             concurrency: 8,
             grace: Duration::from_secs(5),
@@ -78,13 +82,18 @@ impl Scene {
         }
     }
 
-    fn ledger_path(&self) -> PathBuf {
-        self.dir.path().join("ledger")
+    fn history(&self) -> PathBuf {
+        self.dir.path().join("history")
+    }
+
+    /// What writes the history.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Writes down something worth knowing, such as a fault.
     pub fn note(&self, text: impl Into<String>) {
-        self.producer.write(Event::Note { text: text.into() });
+        self.recorder.note([Event::Note { text: text.into() }]);
     }
 
     /// Enqueues jobs in one batch, and writes down what was sent and what the store said.
@@ -161,15 +170,15 @@ impl Scene {
         self.read_on().acks
     }
 
-    /// Reads what the ledger has got since the last time: a long run asks thousands of times.
+    /// Reads what the history has got since the last time: a long run asks thousands of times.
     fn read_on(&self) -> MutexGuard<'_, Progress> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = Vec::new();
-        let read = std::fs::File::open(self.ledger_path()).and_then(|mut file| {
+        let read = std::fs::File::open(self.history()).and_then(|mut file| {
             file.seek(SeekFrom::Start(progress.bytes))?;
             file.read_to_end(&mut new)
         });
-        read.unwrap_or_else(|error| panic!("cannot read the ledger: {error}"));
+        read.unwrap_or_else(|error| panic!("cannot read the history: {error}"));
         for line in new.split_inclusive(|byte| *byte == b'\n').filter(|l| l.ends_with(b"\n")) {
             progress.bytes += line.len() as u64;
             let entry = Entry::parse(line).unwrap_or_else(|error| panic!("{error}"));
@@ -200,7 +209,7 @@ impl Scene {
 
     /// Everything that was written down so far.
     pub fn entries(&self) -> Vec<Entry> {
-        Ledger::read(&self.ledger_path()).unwrap_or_else(|error| panic!("{error}"))
+        Recorder::read(&self.history()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The verdict that holds for every fault: nothing lost, nothing invented, structures in
@@ -242,15 +251,6 @@ impl Scene {
                 return dead;
             }
         }
-    }
-
-    /// The starts of jobs beyond their first that no failure explains: more than `1 + failed
-    /// attempts`.
-    pub fn unexplained(account: &Account) -> usize {
-        let extra = |life: &mq_testkit::Life| {
-            life.starts.saturating_sub(1).saturating_sub(life.ends_failed)
-        };
-        account.lives.values().map(extra).sum()
     }
 }
 

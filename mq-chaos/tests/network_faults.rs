@@ -40,7 +40,7 @@ async fn f44_lost_replies_lose_and_double_nothing() {
     tokio::join!(producing, nemesis);
     let stats = scene.rest().await;
     let account = scene.judge().await;
-    assert_eq!(Scene::unexplained(&account), 0, "no handler ran twice for a lost reply");
+    assert_eq!(account.unexplained(), 0, "no handler ran twice for a lost reply");
     let ended = account.which(|life| life.ends_ok > 0).len() as u64;
     assert_eq!(stats.done_total, ended, "each was counted done once: {stats:#?}");
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
@@ -61,7 +61,7 @@ async fn cut_off(fault: impl AsyncFnOnce(&Proxy)) {
     tokio::join!(producing, fault(&proxy));
     scene.rest().await;
     let account = scene.judge().await;
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
 
@@ -111,7 +111,7 @@ async fn f47_a_worker_cut_off_past_its_lease_is_fenced() {
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.done_total, 600, "each was counted done once: {stats:#?}");
-    assert!(Scene::unexplained(&account) <= 8, "only what was in flight ran again");
+    assert!(account.unexplained() <= 8, "only what was in flight ran again");
     assert!(far_fleet.stop().iter().all(|code| *code == Some(0)), "it comes back by itself");
     drop(near_fleet);
 }

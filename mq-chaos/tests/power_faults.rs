@@ -7,10 +7,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times};
+use mq_chaos::{
+    Account, CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times,
+};
 use mq_core::JobId;
 use mq_core::rng::Rng;
-use mq_testkit::{Account, Entry, Event};
+use mq_testkit::{Entry, Event};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
@@ -34,14 +36,14 @@ fn producing(mut settings: Settings, pace_ms: u64, work_ms: u64) -> Settings {
 /// Jobs that were acknowledged, with the times, in order.
 fn acked(entries: &[Entry]) -> Vec<(u64, JobId)> {
     let acked = |entry: &Entry| match entry.event {
-        Event::Acked { id } => Some((entry.at_ms, id)),
+        Event::Acked { id, .. } => Some((entry.at_ns / 1_000_000, id)),
         _ => None,
     };
     entries.iter().filter_map(acked).collect()
 }
 
 /// Looks at what the disk has after a cut and returns the acknowledged jobs that it lacks. They
-/// must be the last ones, and none older than the level allows. `from` is where the ledger's
+/// must be the last ones, and none older than the level allows. `from` is where the history's
 /// acknowledgements of this round begin.
 fn missing(scene: &Scene, disk: &Disk, from: usize, taken: &HashSet<JobId>) -> Vec<JobId> {
     let folder = tempfile::tempdir().expect("a folder for a copy");

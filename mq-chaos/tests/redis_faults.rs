@@ -58,7 +58,7 @@ async fn under_load(
     scene.rest().await;
     let account = scene.judge().await;
     assert!(scene.dead().await.is_empty());
-    let unexplained = Scene::unexplained(&account);
+    let unexplained = account.unexplained();
     assert!(fleet.stop().iter().all(|code| *code == Some(0)), "no worker may exit or crash");
     (scene, unexplained)
 }
@@ -80,7 +80,7 @@ async fn f20_workers_and_producers_survive_killed_servers() {
     }
     scene.rest().await;
     let account = scene.judge().await;
-    assert_eq!(Scene::unexplained(&account), 0, "a store that is away is no interruption");
+    assert_eq!(account.unexplained(), 0, "a store that is away is no interruption");
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
 
@@ -115,7 +115,7 @@ async fn f24_a_freeze_longer_than_the_lease_recovers_nobody_who_lives() {
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     fleet.stop();
 }
 
@@ -160,7 +160,7 @@ async fn f27_a_flushed_script_cache_is_invisible() {
     };
     let (scene, unexplained) = under_load(&server, 600, flush).await;
     assert_eq!(unexplained, 0);
-    let refused = mq_testkit::Account::of(&scene.entries()).which(|life| !life.acked);
+    let refused = mq_chaos::Account::of(&scene.entries()).which(|life| !life.acked);
     assert!(refused.is_empty(), "every enqueue succeeded: {refused:?}");
 }
 
@@ -187,7 +187,7 @@ async fn f29_a_full_store_can_be_drained() {
     assert!(scene.enqueue(&all[1600..]).await, "it heals without a restart");
     let stats = scene.rest().await;
     let account = scene.judge().await;
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     assert_eq!(stats.done_total, 1900);
     fleet.stop();
 }

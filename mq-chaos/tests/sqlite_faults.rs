@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use mq_chaos::{App, Chaos, File, Fleet, PACE, Scene, WORK, chance, lasts, times};
+use mq_chaos::{Account, App, Chaos, File, Fleet, PACE, Scene, WORK, chance, lasts, times};
 use mq_core::{EnqueueError, clock};
-use mq_testkit::{Account, Entry, Event};
+use mq_testkit::{Entry, Event};
 use mq_worker::Worker;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
@@ -54,7 +54,7 @@ async fn kills(synchronous: &str) {
     file.assert_whole();
     let dead = scene.dead().await;
     assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
-    let again = Scene::unexplained(&account);
+    let again = account.unexplained();
     assert!(again <= kills * per_kill, "{again} re-runs for {kills} kills");
     // What a dead producer was not told about may be there or not, and counts as done if it is.
     let ended = account.which(|life| life.ends_ok > 0).len() as u64;
@@ -175,7 +175,7 @@ async fn f73_a_lock_of_two_seconds_is_waited_for() {
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
 
@@ -205,7 +205,7 @@ async fn f73_a_lock_longer_than_the_limit_is_named_and_heals() {
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     assert_eq!(stats.done_total, 116, "{stats:#?}");
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
@@ -245,7 +245,7 @@ async fn f75_a_process_that_dies_inside_a_transaction_blocks_nobody() {
     }
     scene.rest().await;
     let account = scene.judge().await;
-    assert!(Scene::unexplained(&account) <= 3 * 8, "only what was in flight ran again");
+    assert!(account.unexplained() <= 3 * 8, "only what was in flight ran again");
     file.assert_whole();
     fleet.stop();
 }
@@ -256,8 +256,10 @@ fn latencies(entries: &[Entry]) -> Vec<u64> {
     let mut all = Vec::new();
     for entry in entries {
         match entry.event {
-            Event::Sent { id } => drop(sent.insert(id, entry.at_ms)),
-            Event::Started { id, .. } => all.extend(sent.get(&id).map(|at| entry.at_ms - at)),
+            Event::Sent { id, .. } => drop(sent.insert(id, entry.at_ns / 1_000_000)),
+            Event::Started { id, .. } => {
+                all.extend(sent.get(&id).map(|at| entry.at_ns / 1_000_000 - at))
+            }
             _ => {}
         }
     }
@@ -298,7 +300,7 @@ async fn f75_an_idle_worker_hears_of_its_own_process_as_well() {
     let settings = scene.settings(LEASE);
     let worker = Worker::builder(&scene.client)
         .queue(mq_chaos::QUEUE, 1)
-        .state(App::new(&settings.ledger).expect("a ledger"))
+        .state(App::new(scene.recorder().clone()))
         .job::<Chaos, App>()
         .build()
         .expect("a worker")

@@ -61,7 +61,7 @@ async fn f01_killed_workers_lose_nothing(store: Store) {
     let account = scene.judge().await;
     let dead = scene.dead().await;
     assert!(dead.values().all(|reason| reason == "poison"), "{dead:?}");
-    let extra = Scene::unexplained(&account);
+    let extra = account.unexplained();
     assert!(extra <= kills * per_kill, "{extra} re-runs for {kills} kills");
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
@@ -110,7 +110,7 @@ async fn f02_a_zombies_completion_is_fenced(store: Store) {
     // Every job was counted done once, however often handlers ran to their end.
     let dead = scene.dead().await.len() as u64;
     assert_eq!(stats.done_total + dead, 50 * freezes as u64, "{stats:#?}");
-    assert!(Scene::unexplained(&account) <= freezes * 8);
+    assert!(account.unexplained() <= freezes * 8);
     assert!(fleet.stop().iter().all(|code| *code == Some(0)), "a zombie must go on working");
 }
 
@@ -203,6 +203,6 @@ async fn a_keeper_that_panics_is_started_again(store: Store) {
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
-    assert_eq!(Scene::unexplained(&account), 0);
+    assert_eq!(account.unexplained(), 0);
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }

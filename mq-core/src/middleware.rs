@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::context::Attempt;
 use crate::handler::{BoxFuture, ErasedHandler};
-use crate::id::JobId;
+use crate::id::{Claim, JobId};
 use crate::name::QueueName;
 use crate::outcome::Outcome;
 
@@ -46,6 +46,11 @@ impl JobRequest {
     /// After how many failed attempts the job is a dead letter.
     pub fn max_attempts(&self) -> u32 {
         self.attempt.max_attempts
+    }
+
+    /// The fencing token of this attempt; see [`Context::fence`](crate::Context::fence).
+    pub fn fence(&self) -> &Claim {
+        &self.attempt.claim
     }
 
     /// The labels given at enqueueing.

@@ -9,20 +9,20 @@
 
 mod bench;
 mod checks;
-#[cfg(feature = "faults")]
-mod ledger;
 mod memory;
 #[cfg(feature = "faults")]
 mod proxy;
+#[cfg(feature = "faults")]
+mod recorder;
 #[cfg(feature = "faults")]
 mod redis_server;
 
 pub use bench::Bench;
 pub use checks::{check_registry, golden};
-#[cfg(feature = "faults")]
-pub use ledger::{Account, Entry, Event, Ledger, Life};
 pub use memory::MemoryEngine;
 #[cfg(feature = "faults")]
 pub use proxy::{Direction, Flow, Proxy};
+#[cfg(feature = "faults")]
+pub use recorder::{Answer, Attempts, Destination, Entry, Event, Recorder, now_ns};
 #[cfg(feature = "faults")]
 pub use redis_server::{RedisServer, shared_url, unique_prefix};

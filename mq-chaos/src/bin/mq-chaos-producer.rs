@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use mq_chaos::process::{self, ProgramError, ms, variable};
 use mq_chaos::{Chaos, PACE, Producer, WORK, lasts};
 use mq_core::engine::Schedule;
+use mq_testkit::Recorder;
 
 #[tokio::main]
 async fn main() -> Result<(), ProgramError> {
     process::end_with_the_test();
     let (pace, sleep_ms) = (ms(PACE)?, variable(WORK)?);
-    let client = process::connect().await?;
-    let producer = Producer::new(client, &variable::<PathBuf>("MQ_LEDGER")?);
+    let recorder = Recorder::open(&variable::<PathBuf>("MQ_HISTORY")?)?;
+    let producer = Producer::new(&process::connect().await?, &recorder);
     for number in 0.. {
         producer.enqueue(&[Chaos::lasting(number, sleep_ms)], Schedule::Now).await;
         if !pace.is_zero() {
