@@ -14,6 +14,8 @@ pub struct Life {
     pub acked: bool,
     /// The store refused it.
     pub refused: bool,
+    /// An operator did something with it, perhaps take it away.
+    pub operated: bool,
     /// How often a handler started.
     pub starts: usize,
     /// How often a handler succeeded.
@@ -49,6 +51,7 @@ impl Account {
             Event::Started { .. } => life.starts += 1,
             Event::Ended { ok: true, .. } => life.ends_ok += 1,
             Event::Ended { ok: false, .. } => life.ends_failed += 1,
+            Event::Operated { done: true, .. } => life.operated = true,
             _ => {}
         }
     }
@@ -58,9 +61,9 @@ impl Account {
         self.lives.iter().filter(|(_, life)| holds(life)).map(|(id, _)| *id).collect()
     }
 
-    /// Acknowledged, but never succeeded.
+    /// Acknowledged, but never succeeded, and nobody took it away.
     pub fn lost(&self) -> Vec<JobId> {
-        self.which(|life| life.acked && life.ends_ok == 0)
+        self.which(|life| life.acked && life.ends_ok == 0 && !life.operated)
     }
 
     /// Started, though nobody ever sent them.

@@ -1,10 +1,10 @@
 //! Processes that can be killed, frozen, thawed and asked to stop: workers, and producers too.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mq_core::clock;
+use mq_testkit::{Process, Recorder};
 
 /// How the workers of a fleet are set up; handed over by environment variables.
 #[derive(Debug, Clone)]
@@ -23,24 +23,41 @@ pub struct Settings {
     pub more: Vec<(&'static str, String)>,
 }
 
-/// One worker process.
-#[derive(Debug)]
-pub struct WorkerProcess {
-    child: Child,
-}
-
 /// Worker processes; killed when dropped.
 #[derive(Debug)]
 pub struct Fleet {
     settings: Settings,
     program: PathBuf,
-    workers: Vec<WorkerProcess>,
+    recorder: Recorder,
+    workers: Vec<Process>,
+}
+
+impl Settings {
+    /// A command that starts this program with these settings.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("MQ_URL", &self.url)
+            .env("MQ_HISTORY", &self.history)
+            .env("MQ_LEASE_MS", self.lease.as_millis().to_string())
+            .env("MQ_CONCURRENCY", self.concurrency.to_string())
+            .env("MQ_GRACE_MS", self.grace.as_millis().to_string())
+            // What is meant to panic need not say where from.
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("MQ_FAIL")
+            .envs(self.more.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null());
+        command
+    }
 }
 
 impl Fleet {
     /// Starts so many workers of this program (`env!("CARGO_BIN_EXE_mq-chaos-worker")`).
     pub fn start(program: &str, settings: Settings, count: usize) -> Self {
-        let mut fleet = Self { settings, program: program.into(), workers: Vec::new() };
+        let recorder = Recorder::open(&settings.history);
+        let recorder = recorder.unwrap_or_else(|error| panic!("no history: {error}"));
+        let program = program.into();
+        let mut fleet = Self { settings, program, recorder, workers: Vec::new() };
         for _ in 0..count {
             fleet.add(None);
         }
@@ -49,9 +66,18 @@ impl Fleet {
 
     /// Starts one more worker, perhaps with a fail point, and returns its place.
     pub fn add(&mut self, fail: Option<&str>) -> usize {
-        let worker = WorkerProcess::spawn(&self.program, &self.settings, fail);
+        let worker = self.spawn(fail);
         self.workers.push(worker);
         self.workers.len() - 1
+    }
+
+    fn spawn(&self, fail: Option<&str>) -> Process {
+        let mut command = self.settings.command(&self.program);
+        if let Some(fail) = fail {
+            command.env("MQ_FAIL", fail);
+        }
+        let process = Process::spawn(&mut command, &self.recorder);
+        process.unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.program))
     }
 
     /// How many there are, dead ones included.
@@ -65,23 +91,23 @@ impl Fleet {
     }
 
     /// A worker.
-    pub fn worker(&mut self, at: usize) -> &mut WorkerProcess {
+    pub fn worker(&mut self, at: usize) -> &mut Process {
         &mut self.workers[at]
     }
 
     /// Kills a worker as `kill -9` does and starts another in its place.
     pub fn replace(&mut self, at: usize) {
         self.workers[at].kill9();
-        self.workers[at] = WorkerProcess::spawn(&self.program, &self.settings, None);
+        self.workers[at] = self.spawn(None);
     }
 
     /// Starts another in the place of each that has died by itself; returns how many had.
     pub fn revive(&mut self) -> usize {
         let mut dead = 0;
-        for worker in &mut self.workers {
-            if worker.exit_status().is_some() {
+        for at in 0..self.workers.len() {
+            if self.workers[at].exit_status().is_some() {
                 dead += 1;
-                *worker = WorkerProcess::spawn(&self.program, &self.settings, None);
+                self.workers[at] = self.spawn(None);
             }
         }
         dead
@@ -89,92 +115,18 @@ impl Fleet {
 
     /// Kills all, as fast as one after the other can be.
     pub fn kill9(&mut self) {
-        for worker in &mut self.workers {
-            let _ = worker.child.kill();
-        }
-        self.workers.iter_mut().for_each(WorkerProcess::kill9);
+        self.workers.iter_mut().for_each(Process::kill);
+        self.workers.iter_mut().for_each(Process::kill9);
     }
 
     /// Asks all to stop and waits until they have; their exit codes in order.
     pub fn stop(mut self) -> Vec<Option<i32>> {
-        for worker in &self.workers {
-            worker.signal("CONT");
-            worker.signal("TERM");
+        for worker in &mut self.workers {
+            worker.thaw();
+            worker.terminate();
         }
         let limit = self.settings.grace + Duration::from_secs(20);
-        let wait = |worker: &mut WorkerProcess| worker.wait(limit).and_then(|s| s.code());
+        let wait = |worker: &mut Process| worker.wait(limit).and_then(|s| s.code());
         self.workers.iter_mut().map(wait).collect()
-    }
-}
-
-impl WorkerProcess {
-    fn spawn(program: &Path, settings: &Settings, fail: Option<&str>) -> Self {
-        let mut command = Command::new(program);
-        command
-            .env("MQ_URL", &settings.url)
-            .env("MQ_HISTORY", &settings.history)
-            .env("MQ_LEASE_MS", settings.lease.as_millis().to_string())
-            .env("MQ_CONCURRENCY", settings.concurrency.to_string())
-            .env("MQ_GRACE_MS", settings.grace.as_millis().to_string())
-            // What is meant to panic need not say where from.
-            .env("RUST_BACKTRACE", "0")
-            .envs(settings.more.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        match fail {
-            Some(fail) => command.env("MQ_FAIL", fail),
-            None => command.env_remove("MQ_FAIL"),
-        };
-        let child = command.spawn();
-        let child = child.unwrap_or_else(|error| panic!("cannot start {program:?}: {error}"));
-        Self { child }
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Kills it as `kill -9` does.
-    pub fn kill9(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Sends it a signal by name.
-    pub fn signal(&self, signal: &str) {
-        let script = format!("kill -{signal} {}", self.pid());
-        let _ = Command::new("sh").arg("-c").arg(script).stderr(Stdio::null()).status();
-    }
-
-    /// How it ended, if it has.
-    pub fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
-
-    /// Whether it is frozen by a SIGSTOP (`/proc` says `T`).
-    pub fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
-        let stat = stat.unwrap_or_default();
-        // The state follows the program's name, which may itself contain spaces.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
-    }
-
-    /// Waits until it ends, at most so long.
-    pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = clock::now() + limit;
-        while clock::now() < deadline {
-            if let Some(status) = self.exit_status() {
-                return Some(status);
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        None
-    }
-}
-
-impl Drop for WorkerProcess {
-    fn drop(&mut self) {
-        self.kill9();
     }
 }

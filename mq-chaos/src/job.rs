@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mq_core::failpoint::point;
 use mq_core::{Backoff, Context, Handler, Job, JobOptions};
-use mq_testkit::{Event, Recorder};
+use mq_testkit::{Event, Recorder, now_ns};
 use serde::{Deserialize, Serialize};
 
 /// The queue that the tests use.
@@ -33,6 +33,12 @@ pub struct Chaos {
     pub sleep_ms: u64,
     /// How many of its first attempts fail.
     pub failures: u32,
+    /// How many of its first attempts panic instead of failing.
+    pub panics: u32,
+    /// Whether it says that no attempt can help.
+    pub discard: bool,
+    /// Whether it goes on until it is cancelled or its time is up.
+    pub hang: bool,
     /// Whether it kills the process that runs it.
     pub poison: bool,
     /// Whether it enqueues a follow-up under a key of its own.
@@ -65,7 +71,14 @@ impl Handler<App> for Chaos {
         let write = |event| cx.state().recorder.write(event).map_err(|error| error.to_string());
         write(Event::Started { id, claim: claim.clone() })?;
         point("run.started");
+        assert!(cx.attempt() > self.panics, "attempt {} was told to panic", cx.attempt());
+        if self.hang {
+            std::future::pending::<()>().await;
+        }
         if self.poison {
+            // Nobody else can tell that this is why the others were interrupted.
+            let processes = vec![std::process::id()];
+            write(Event::FaultBegan { fault: now_ns(), kind: "poison".into(), processes })?;
             // As `kill -9` would: nothing is unwound, nothing is flushed.
             std::process::abort();
         }
@@ -80,9 +93,13 @@ impl Handler<App> for Chaos {
             sent.map_err(|error| error.to_string())?;
             point("run.enqueued");
         }
-        let ok = cx.attempt() > self.failures;
+        let ok = cx.attempt() > self.failures && !self.discard;
         write(Event::Ended { id, claim, ok })?;
         point("run.ended");
-        if ok { Ok(()) } else { Err(format!("attempt {} was told to fail", cx.attempt())) }
+        match ok {
+            true => Ok(()),
+            false if self.discard => Err(cx.discard("nothing can help".to_owned())),
+            false => Err(format!("attempt {} was told to fail", cx.attempt())),
+        }
     }
 }

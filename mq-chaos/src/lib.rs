@@ -5,6 +5,7 @@
 //! producer shall die, it is one as well (`mq-chaos-producer`).
 
 mod account;
+mod everything;
 mod file;
 mod fleet;
 mod job;
@@ -14,13 +15,16 @@ mod producer;
 mod scene;
 mod store;
 mod tier;
+mod workload;
 
 pub use account::{Account, Life};
+pub use everything::{Programs, Size, on_a_file, on_redis};
 pub use file::{File, Lock};
-pub use fleet::{Fleet, Settings, WorkerProcess};
+pub use fleet::{Fleet, Settings};
 pub use job::{App, Chaos, QUEUE};
 pub use power::{CUT, DELAY, Disk, Left};
-pub use producer::{PACE, Producer, WORK};
+pub use producer::{LOAD, PACE, Producer, WORK};
 pub use scene::{Scene, chance, lasts, times};
 pub use store::Store;
 pub use tier::Tier;
+pub use workload::Workload;

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use mq_core::engine::{NewJob, Schedule};
-use mq_core::{Client, Job, JobId, Priority, QueueName, Record};
+use mq_core::{Client, Job, JobId, Priority, QueueName, Record, clock};
 use mq_testkit::Recorder;
 
 use crate::job::{Chaos, QUEUE};
+use crate::workload::Workload;
 
 /// The variable with the pause after each enqueue of `mq-chaos-producer`, in ms.
 pub const PACE: &str = "MQ_PACE_MS";
 /// The variable with the time that each of its jobs takes, in ms.
 pub const WORK: &str = "MQ_WORK_MS";
+/// The variable with the seed of the [`Workload`] that `mq-chaos-producer` enqueues instead.
+pub const LOAD: &str = "MQ_LOAD";
 /// How long one enqueue tries.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -38,6 +41,13 @@ impl Producer {
     pub async fn enqueue(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
         let new_jobs = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
         self.client.engine().enqueue(new_jobs, DEADLINE).await.is_ok()
+    }
+
+    /// Enqueues the next batch of a workload. Whether it was acknowledged.
+    pub async fn load(&self, workload: &mut Workload) -> bool {
+        // The store's time is hardly ever ours, and a time that has passed already means at once.
+        let batch = workload.batch(&self.queue, clock::wall_ms());
+        self.client.engine().enqueue(batch, DEADLINE).await.is_ok()
     }
 
     fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {

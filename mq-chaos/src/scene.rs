@@ -11,7 +11,7 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Entry, Event, Recorder};
+use mq_testkit::{Entry, Event, Nemesis, Recorder};
 
 use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
@@ -154,6 +154,21 @@ impl Scene {
             let stats = self.stats().await;
             if stats.open() == 0 {
                 return died;
+            }
+            assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
+            poll().await;
+        }
+    }
+
+    /// Waits until no job waits or runs, with a nemesis that starts a new worker for each that dies
+    /// meanwhile and does no harm.
+    pub async fn rest_but_for(&self, nemesis: &mut Nemesis) {
+        let deadline = clock::now() + REST_MAX;
+        loop {
+            nemesis.recover().await;
+            let stats = self.stats().await;
+            if stats.open() == 0 {
+                return;
             }
             assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
             poll().await;

@@ -44,7 +44,7 @@ async fn at(store: Store, step: &str, action: &str) {
     fleet.add(None);
     if action == "stop" {
         lasts(LEASE * 2).await;
-        fleet.worker(victim).signal("CONT");
+        fleet.worker(victim).thaw();
     }
     // A worker that reaps is only there once somebody has died: those steps may lie in the new one.
     scene.rest_reviving(&mut fleet).await;

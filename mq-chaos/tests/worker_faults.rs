@@ -95,7 +95,7 @@ async fn f02_a_zombies_completion_is_fenced(store: Store) {
         // Both have all their slots taken.
         scene.until_started(before + 16).await;
         let victim = round % 2;
-        fleet.worker(victim).signal("STOP");
+        fleet.worker(victim).freeze();
         if round % 4 == 0 {
             // Past the lease: its jobs are taken over.
             let before = scene.stats().await.interrupted_total;
@@ -103,7 +103,7 @@ async fn f02_a_zombies_completion_is_fenced(store: Store) {
         } else {
             lasts(LEASE / 4).await;
         }
-        fleet.worker(victim).signal("CONT");
+        fleet.worker(victim).thaw();
     }
     let stats = scene.rest().await;
     let account = scene.judge().await;
@@ -126,9 +126,9 @@ async fn f03_a_stop_hands_jobs_back_without_burning_attempts(store: Store) {
     for round in 0..20 {
         scene.until_started((round + 1) * 20).await;
         let victim = round % 2;
-        fleet.worker(victim).signal("TERM");
+        fleet.worker(victim).terminate();
         if round % 5 == 4 {
-            fleet.worker(victim).signal("TERM");
+            fleet.worker(victim).terminate();
         }
         let asked = clock::now();
         let status = fleet.worker(victim).wait(Duration::from_secs(20));

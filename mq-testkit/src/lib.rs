@@ -11,6 +11,10 @@ mod bench;
 mod checks;
 mod memory;
 #[cfg(feature = "faults")]
+mod nemesis;
+#[cfg(feature = "faults")]
+mod process;
+#[cfg(feature = "faults")]
 mod proxy;
 #[cfg(feature = "faults")]
 mod recorder;
@@ -20,6 +24,10 @@ mod redis_server;
 pub use bench::Bench;
 pub use checks::{check_registry, golden};
 pub use memory::MemoryEngine;
+#[cfg(feature = "faults")]
+pub use nemesis::{Chance, Lasting, Nemesis, Network, Pack, Server, Victim};
+#[cfg(feature = "faults")]
+pub use process::Process;
 #[cfg(feature = "faults")]
 pub use proxy::{Direction, Flow, Proxy};
 #[cfg(feature = "faults")]

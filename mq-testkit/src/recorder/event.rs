@@ -170,7 +170,14 @@ pub enum Event {
     },
 
     // ---- people and faults ----
-    /// An operator's verb on a job, and whether the store has done it.
+    /// An operator is about to ask for something to be done with a job.
+    Operating {
+        /// The job.
+        id: JobId,
+        /// The verb, as the method of the engine is called.
+        verb: String,
+    },
+    /// What the store said to that: whether it was done, or may have been.
     Operated {
         /// The job.
         id: JobId,
@@ -257,6 +264,7 @@ impl Event {
             | Self::Ended { id, .. }
             | Self::Finishing { id, .. }
             | Self::Finished { id, .. }
+            | Self::Operating { id, .. }
             | Self::Operated { id, .. } => Some(*id),
             _ => None,
         }

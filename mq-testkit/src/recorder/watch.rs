@@ -85,6 +85,12 @@ impl Finishes {
 }
 
 impl Watched {
+    fn operating(&self, verb: &str, ids: &[JobId]) {
+        let verb = verb.to_owned();
+        let event = |id: &JobId| Event::Operating { id: *id, verb: verb.clone() };
+        self.recorder.note(ids.iter().map(event));
+    }
+
     fn operated(&self, verb: &str, ids: &[JobId], acts: &Result<Vec<Act>, EngineError>) {
         let told = |at: usize| acts.as_ref().ok().and_then(|acts| acts.get(at).copied());
         // An order whose answer was lost may have been carried out.
@@ -195,30 +201,35 @@ impl Engine for Watched {
         ids: &[JobId],
         spread: Option<Duration>,
     ) -> Result<Vec<Act>, EngineError> {
+        self.operating("retry", ids);
         let acts = self.inner.retry(queue, ids, spread).await;
         self.operated("retry", ids, &acts);
         acts
     }
 
     async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        self.operating("run_now", ids);
         let acts = self.inner.run_now(queue, ids).await;
         self.operated("run_now", ids, &acts);
         acts
     }
 
     async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        self.operating("delete", ids);
         let acts = self.inner.delete(queue, ids).await;
         self.operated("delete", ids, &acts);
         acts
     }
 
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        self.operating("cancel", ids);
         let acts = self.inner.cancel(queue, ids).await;
         self.operated("cancel", ids, &acts);
         acts
     }
 
     async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
+        self.operating("discard", ids);
         let acts = self.inner.discard(queue, ids).await;
         self.operated("discard", ids, &acts);
         acts
@@ -230,6 +241,7 @@ impl Engine for Watched {
         to: &QueueName,
         ids: &[JobId],
     ) -> Result<Vec<Act>, EngineError> {
+        self.operating("transfer", ids);
         let acts = self.inner.transfer(from, to, ids).await;
         self.operated("transfer", ids, &acts);
         acts
@@ -237,6 +249,7 @@ impl Engine for Watched {
 
     async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError> {
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        self.operating("import", &ids);
         let acts = self.inner.import(jobs).await;
         self.operated("import", &ids, &acts);
         acts
