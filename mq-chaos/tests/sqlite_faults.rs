@@ -258,7 +258,7 @@ fn latencies(entries: &[Entry]) -> Vec<u64> {
         match entry.event {
             Event::Sent { id, .. } => drop(sent.insert(id, entry.at_ns / 1_000_000)),
             Event::Started { id, .. } => {
-                all.extend(sent.get(&id).map(|at| entry.at_ns / 1_000_000 - at))
+                all.extend(sent.get(&id).map(|at| entry.at_ns / 1_000_000 - at));
             }
             _ => {}
         }

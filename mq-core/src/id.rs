@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::mint;
 use crate::name::QueueName;
 use crate::text22;
+use crate::{mint, mutant};
 
 /// A job's identity, minted by mq and never used twice.
 ///
@@ -60,6 +61,10 @@ impl JobId {
 impl WorkerId {
     /// Draws the identity of a worker that starts now.
     pub fn random() -> Self {
+        if mutant::is(3) {
+            static COUNTER: AtomicU64 = AtomicU64::new(1);
+            return Self(COUNTER.fetch_add(1, Ordering::Relaxed).into());
+        }
         Self(uuid::Uuid::new_v4().as_u128())
     }
 }

@@ -24,6 +24,8 @@ mod job;
 pub mod lifecycle;
 mod middleware;
 mod mint;
+#[doc(hidden)]
+pub mod mutant;
 pub mod name;
 mod outcome;
 mod priority;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backoff::Backoff;
 use crate::history::{Death, DeathReason, History};
+use crate::mutant;
 use crate::rng::Rng;
 
 /// Where a job is.
@@ -242,7 +243,9 @@ fn done(policy: &Policy, mut past: History, now_ms: u64) -> Decision {
 /// An interruption is not the job's failure, so it costs no attempt; but it is counted, because a
 /// job that kills its worker must not do so for ever.
 fn interrupted(policy: &Policy, past: &mut History, now_ms: u64, rng: &mut Rng) -> Transition {
-    past.push_interruption(now_ms);
+    if !mutant::is(5) {
+        past.push_interruption(now_ms);
+    }
     let window_ms = u64::try_from(policy.poison_window.as_millis()).unwrap_or(u64::MAX);
     let count = past.interruptions_within(now_ms, window_ms);
     if count >= policy.poison_limit as usize {

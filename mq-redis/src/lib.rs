@@ -12,6 +12,8 @@ mod driver;
 mod engine;
 mod keys;
 mod link;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod ops;
 mod producer;
 mod reply;

@@ -362,7 +362,7 @@ impl Link {
     pub(crate) async fn load_scripts(&self, deadline: &Deadline) -> Result<(), EngineError> {
         let mut pipeline = Pipeline::new();
         for script in script::ALL {
-            pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source);
+            pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
         }
         self.run_once(&pipeline, deadline).await.map(drop)
     }

@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use mq_core::clock;
 use mq_core::engine::{BATCH_MAX, EngineError, EngineErrorKind, EnqueueReply, NewJob};
+use mq_core::{clock, mutant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout_at;
 
@@ -236,5 +236,7 @@ fn unknown(patience: Duration) -> EngineError {
         "the jobs were sent, and no answer came within {patience:.1?}: they may or may not be \
          stored; enqueueing the same jobs again is safe"
     );
-    EngineError::new(EngineErrorKind::Unknown, message)
+    let is_wrong = mutant::is(15);
+    let kind = if is_wrong { EngineErrorKind::Unavailable } else { EngineErrorKind::Unknown };
+    EngineError::new(kind, message)
 }

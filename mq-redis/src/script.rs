@@ -8,22 +8,42 @@ use std::sync::OnceLock;
 pub(crate) struct Script {
     /// The operation, as its file is called.
     pub(crate) name: &'static str,
-    /// What the server gets.
-    pub(crate) source: &'static str,
+    /// Its text.
+    original: &'static str,
+    #[cfg(feature = "mutants")]
+    planted: OnceLock<String>,
     sha: OnceLock<String>,
 }
 
 impl Script {
+    /// What the server gets.
+    #[cfg(not(feature = "mutants"))]
+    pub(crate) fn source(&self) -> &str {
+        self.original
+    }
+
+    /// What the server gets, perhaps with a mistake.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn source(&self) -> &str {
+        self.planted.get_or_init(|| crate::mutants::planted(self.name, self.original))
+    }
+
+    /// Its text without any mistake.
+    #[cfg(all(test, feature = "mutants"))]
+    pub(crate) fn original(&self) -> &str {
+        self.original
+    }
+
     /// The name by which the server knows it.
     pub(crate) fn sha(&self) -> &str {
-        self.sha.get_or_init(|| redis::Script::new(self.source).get_hash().to_owned())
+        self.sha.get_or_init(|| redis::Script::new(self.source()).get_hash().to_owned())
     }
 
     /// Whether so many keys are what the header declares: `KEYS[n]` for a fixed one, `KEYS[n+w]`
     /// for any number that follow, `KEYS[nq+i]` for groups of n.
     pub(crate) fn takes(&self, count: usize) -> bool {
         let (mut fixed, mut are_open, mut group) = (0, false, None);
-        for declared in self.source.lines().filter_map(|line| line.strip_prefix("-- KEYS[")) {
+        for declared in self.original.lines().filter_map(|line| line.strip_prefix("-- KEYS[")) {
             let index = declared.split(']').next().unwrap_or("");
             let digits = index.find(|c: char| !c.is_ascii_digit()).unwrap_or(index.len());
             let number = index[..digits].parse().unwrap_or(0);
@@ -46,11 +66,13 @@ macro_rules! scripts {
     ($($constant:ident = $name:literal, $flags:literal, [$($lib:literal),*];)+) => {
         $(pub(crate) static $constant: Script = Script {
             name: $name,
-            source: concat!(
+            original: concat!(
                 "#!lua", $flags, "\n",
                 $(include_str!(concat!("lua/lib/", $lib, ".lua")),)*
                 include_str!(concat!("lua/", $name, ".lua")),
             ),
+            #[cfg(feature = "mutants")]
+            planted: OnceLock::new(),
             sha: OnceLock::new(),
         };)+
 

@@ -13,6 +13,7 @@ use mq_core::chain_text;
 use mq_core::clock::now;
 use mq_core::engine::{Beat, BeatReply, Engine, EngineError};
 use mq_core::failpoint::point;
+use mq_core::mutant;
 use mq_core::signal::Signal;
 use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
 use tokio::runtime::Runtime;
@@ -40,12 +41,14 @@ impl Keeper {
         let (stop, stopped) = (Signal::new(), Signal::new());
         let first = runtime()?;
         let done = FireOnDrop(stopped.clone());
+        let of_jobs = mutant::is(14).then(tokio::runtime::Handle::current);
         let (shared, ends) = (Arc::clone(shared), stop.clone());
         std::thread::Builder::new().name("mq-keeper".to_owned()).spawn(move || {
             let _done = done;
             let mut next = Some(first);
             while let Some(runtime) = next.take() {
                 let duties = Duties {
+                    of_jobs: of_jobs.clone(),
                     shared: Arc::clone(&shared),
                     engine: shared.client.engine().detached(),
                     stop: ends.clone(),
@@ -95,6 +98,8 @@ impl Drop for FireOnDrop {
 
 /// What the thread does.
 struct Duties {
+    /// The runtime of the jobs, which a planted mistake makes the beats depend on.
+    of_jobs: Option<tokio::runtime::Handle>,
     shared: Arc<Shared>,
     engine: Arc<dyn Engine>,
     stop: Signal,
@@ -128,6 +133,9 @@ impl Duties {
         let mut heard = now();
         let mut warned = false;
         loop {
+            if let Some(runtime) = &self.of_jobs {
+                let _ = runtime.spawn(std::future::ready(())).await;
+            }
             let started = now();
             let beats = self.beats(housekeeper);
             point("beat.asking");

@@ -16,6 +16,7 @@ use mq_core::engine::{
     BATCH_MAX, ClaimReply, ClaimRequest, Claimed, Engine, EngineError, Finish, Finished, QueueReply,
 };
 use mq_core::failpoint::point;
+use mq_core::mutant;
 use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_WORKER;
 
@@ -176,7 +177,7 @@ impl Puller {
         self.dispatch(reply.jobs);
     }
 
-    fn tally(&self, sent: &Sent, finished: &[Finished]) {
+    fn tally(&mut self, sent: &Sent, finished: &[Finished]) {
         let tally = &self.shared.tally;
         for (at, answer) in finished.iter().enumerate() {
             match answer {
@@ -185,6 +186,10 @@ impl Puller {
                 _ => {
                     tally.fenced();
                     let finish = &sent.request.finishes[at];
+                    if mutant::is(8) {
+                        let place = self.shared.members.place(&finish.claim.queue);
+                        place.into_iter().for_each(|place| self.slots.give(place));
+                    }
                     tracing::warn!(
                         target: TARGET_WORKER, id = %finish.id, queue = %finish.claim.queue,
                         "a job ended after its lease was lost, its outcome does not count here"

@@ -13,6 +13,10 @@ pub(crate) async fn promote(
     queue: &QueueName,
     limit: usize,
 ) -> Result<Progress, EngineError> {
+    #[cfg(feature = "mutants")]
+    if mq_core::mutant::is(6) {
+        return crate::mutants::promote_by_two(engine, queue).await;
+    }
     let keys = engine.keys.queue(queue);
     let of_script = [
         keys.scheduled(),
