@@ -8,6 +8,8 @@
 //! command, and a record of what happened that outlives the processes in it.
 
 mod bench;
+#[cfg(feature = "faults")]
+mod check;
 mod checks;
 mod memory;
 #[cfg(feature = "faults")]
@@ -20,8 +22,14 @@ mod proxy;
 mod recorder;
 #[cfg(feature = "faults")]
 mod redis_server;
+#[cfg(feature = "faults")]
+mod timeline;
 
 pub use bench::Bench;
+#[cfg(feature = "faults")]
+pub use check::{
+    Check, Counts, Final, Found, Place, Rules, Sample, Times, Verdict, Violation, check,
+};
 pub use checks::{check_registry, golden};
 pub use memory::MemoryEngine;
 #[cfg(feature = "faults")]
@@ -34,3 +42,5 @@ pub use proxy::{Direction, Flow, Proxy};
 pub use recorder::{Answer, Attempts, Destination, Entry, Event, Recorder, now_ns};
 #[cfg(feature = "faults")]
 pub use redis_server::{RedisServer, shared_url, unique_prefix};
+#[cfg(feature = "faults")]
+pub use timeline::{timeline, timeline_page};

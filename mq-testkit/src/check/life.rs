@@ -1,0 +1,373 @@
+//! One job's part of a history, put in order.
+
+use mq_core::engine::Durability;
+use mq_core::{JobId, Priority, QueueName};
+
+use crate::recorder::{Answer, Destination, Entry, Event};
+
+use super::index::Index;
+use super::world::World;
+
+/// Everything about one job.
+pub(super) struct Life<'a> {
+    pub(super) id: JobId,
+    /// How it was first sent, and how often it was.
+    pub(super) sent: Option<Sent<'a>>,
+    pub(super) sendings: u32,
+    /// The first acknowledgement that says that this job is stored.
+    pub(super) acked: Option<(u64, Durability)>,
+    /// The job that an acknowledgement named in its place.
+    pub(super) instead: Option<JobId>,
+    pub(super) refusals: u32,
+    pub(super) doubts: u32,
+    /// Claims in the order in which the store granted them.
+    pub(super) grants: Vec<Grant<'a>>,
+    /// Claims that were answered once more: which claim, by whom, and whether another claim on
+    /// the job had been granted meanwhile.
+    pub(super) repeats: Vec<Repeat<'a>>,
+    /// What operators did, or may have done.
+    pub(super) acts: Vec<Act<'a>>,
+    /// Events that nothing in the history leads to.
+    pub(super) strays: Vec<(u64, Stray<'a>)>,
+}
+
+/// A producer's request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    pub(super) at: u64,
+    pub(super) queue: &'a QueueName,
+    pub(super) priority: Priority,
+    pub(super) due_ms: Option<u64>,
+    pub(super) key: Option<&'a str>,
+}
+
+/// One claim on the job and all that came of it.
+pub(super) struct Grant<'a> {
+    pub(super) claim: &'a str,
+    pub(super) queue: &'a QueueName,
+    /// When its answer came. The store had granted it before.
+    pub(super) at: u64,
+    pub(super) entry: u32,
+    pub(super) process: u32,
+    pub(super) attempts: u32,
+    pub(super) interruptions: u32,
+    pub(super) now_ms: u64,
+    pub(super) reaped: bool,
+    pub(super) started: Option<u64>,
+    pub(super) starts: u32,
+    pub(super) ended: Option<u64>,
+    pub(super) tells: Vec<Tell>,
+    /// What the store made of the claim, as far as anybody was told.
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// One request to end a claim.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tell {
+    pub(super) sent: u64,
+    pub(super) to: Destination,
+    pub(super) failed: bool,
+    pub(super) due_ms: Option<u64>,
+    pub(super) answer: Option<(u64, u32, Answer)>,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) to: Destination,
+    pub(super) failed: bool,
+    pub(super) due_ms: Option<u64>,
+    /// When it was asked for.
+    pub(super) sent: u64,
+    /// When it had surely had its effect, if it ever had.
+    pub(super) by: u64,
+    /// The number of the event that says so.
+    pub(super) entry: u32,
+    pub(super) sure: Sure,
+    /// Whether other ends were asked for, and it may have been one of those.
+    pub(super) mixed: bool,
+}
+
+/// How much is known of an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sure {
+    /// The store said that it made the transition.
+    Applied,
+    /// The store said that the claim was over, by its worker's own doing: an earlier copy of the
+    /// same request had its effect.
+    Already,
+    /// Nobody knows.
+    InDoubt,
+}
+
+/// An operator's order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Act<'a> {
+    pub(super) verb: &'a str,
+    /// When it was given; 0 if only its answer is in the history.
+    pub(super) from: u64,
+    /// When it surely had its effect, if it ever had.
+    pub(super) by: u64,
+    process: u32,
+}
+
+/// A claim that was answered again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeat<'a> {
+    pub(super) claim: &'a str,
+    pub(super) at: u64,
+    pub(super) other_process: bool,
+    pub(super) claims_between: bool,
+}
+
+/// An event without the one that must come before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stray<'a> {
+    AckOfNothing,
+    ClaimOfNothing(&'a str),
+    StartWithoutClaim(&'a str),
+    EffectWithoutStart(&'a str),
+    EndWithoutStart(&'a str),
+    FinishWithoutClaim(&'a str),
+    AnswerWithoutFinish(&'a str),
+    DoneWithoutStart(&'a str),
+    DoneWithoutEnd(&'a str),
+}
+
+impl Sure {
+    pub(super) fn is_known(self) -> bool {
+        self != Self::InDoubt
+    }
+}
+
+impl Outcome {
+    /// Surely an end, after which the job does not run unless somebody says so.
+    pub(super) fn is_sure_end(&self) -> bool {
+        self.sure.is_known() && self.to.is_end()
+    }
+}
+
+impl Grant<'_> {
+    /// What the store has counted before it, which no legal event makes smaller.
+    fn counters(&self) -> u64 {
+        u64::from(self.attempts) + u64::from(self.interruptions)
+    }
+}
+
+/// The worker in a token.
+pub(super) fn worker_of(claim: &str) -> &str {
+    claim.rsplit_once('.').map_or(claim, |(worker, _)| worker)
+}
+
+impl<'a> Life<'a> {
+    pub(super) fn of(index: &Index<'a>, job: usize, world: &World<'_>) -> Self {
+        let mut life = Self {
+            id: index.id(job),
+            sent: None,
+            sendings: 0,
+            acked: None,
+            instead: None,
+            refusals: 0,
+            doubts: 0,
+            grants: Vec::new(),
+            repeats: Vec::new(),
+            acts: Vec::new(),
+            strays: Vec::new(),
+        };
+        for (number, entry) in index.events(job) {
+            life.add(number, entry);
+        }
+        life.conclude(world);
+        life
+    }
+
+    /// Whether the store surely said that it does not have it, and never anything else.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusals > 0 && self.refusals == self.sendings && self.acked.is_none()
+    }
+
+    /// Whether it was only ever answered with another job.
+    pub(super) fn is_duplicate(&self) -> bool {
+        self.instead.is_some() && self.acked.is_none()
+    }
+
+    /// Whether an operator's order of one of these sorts may have had its effect between these.
+    pub(super) fn acted(&self, from: u64, to: u64, verbs: &[&str]) -> bool {
+        let acts = self.acts.iter().filter(|act| act.by >= from && act.from <= to);
+        acts.map(|act| act.verb).any(|verb| verbs.contains(&verb))
+    }
+
+    /// Orders that may have taken the job back from an end.
+    pub(super) fn revivals(&self) -> impl Iterator<Item = &Act<'a>> + '_ {
+        self.acts.iter().filter(|act| matches!(act.verb, "retry" | "import"))
+    }
+
+    fn add(&mut self, number: u32, entry: &'a Entry) {
+        let at = entry.at_ns;
+        match &entry.event {
+            Event::Sent { queue, priority, due_ms, key, .. } => {
+                self.sendings += 1;
+                let (priority, due_ms, key) = (*priority, *due_ms, key.as_deref());
+                self.sent.get_or_insert(Sent { at, queue, priority, due_ms, key });
+            }
+            Event::Acked { level, instead, .. } => {
+                if self.sent.is_none() {
+                    self.strays.push((at, Stray::AckOfNothing));
+                }
+                match instead {
+                    None => drop(self.acked.get_or_insert((at, *level))),
+                    Some(_) => self.instead = *instead,
+                }
+            }
+            Event::Refused { .. } => self.refusals += 1,
+            Event::InDoubt { .. } => self.doubts += 1,
+            Event::Claimed { .. } => self.claimed(number, entry),
+            Event::Started { claim, .. } => match self.grant(claim) {
+                Some(grant) => {
+                    grant.started.get_or_insert(at);
+                    grant.starts += 1;
+                }
+                None => self.strays.push((at, Stray::StartWithoutClaim(claim))),
+            },
+            Event::Effect { claim, .. } => match self.grant(claim) {
+                Some(grant) if grant.started.is_some() => {}
+                _ => self.strays.push((at, Stray::EffectWithoutStart(claim))),
+            },
+            Event::Ended { claim, .. } => match self.grant(claim) {
+                Some(grant) if grant.started.is_some() => drop(grant.ended.get_or_insert(at)),
+                _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
+            },
+            Event::Finishing { claim, to, failed, due_ms, .. } => {
+                let (to, failed, due_ms) = (*to, *failed, *due_ms);
+                self.finishing(claim, Tell { sent: at, to, failed, due_ms, answer: None });
+            }
+            Event::Finished { claim, answer, .. } => self.finished(claim, (at, number, *answer)),
+            Event::Operating { verb, .. } => {
+                self.acts.push(Act { verb, from: at, by: u64::MAX, process: entry.process });
+            }
+            Event::Operated { verb, done, .. } => self.operated(verb, *done, entry),
+            _ => {}
+        }
+    }
+
+    fn finished(&mut self, claim: &'a str, answer: (u64, u32, Answer)) {
+        let open = self
+            .grant(claim)
+            .and_then(|grant| grant.tells.iter_mut().find(|tell| tell.answer.is_none()));
+        match open {
+            Some(tell) => tell.answer = Some(answer),
+            None => self.strays.push((answer.0, Stray::AnswerWithoutFinish(claim))),
+        }
+    }
+
+    fn operated(&mut self, verb: &'a str, done: bool, entry: &Entry) {
+        let (by, process) = (entry.at_ns, entry.process);
+        let asked = self
+            .acts
+            .iter()
+            .position(|act| act.by == u64::MAX && act.process == process && act.verb == verb);
+        match asked {
+            Some(asked) if done => self.acts[asked].by = by,
+            Some(asked) => drop(self.acts.remove(asked)),
+            None if done => self.acts.push(Act { verb, from: 0, by, process }),
+            None => {}
+        }
+    }
+
+    fn grant(&mut self, claim: &str) -> Option<&mut Grant<'a>> {
+        self.grants.iter_mut().rev().find(|grant| grant.claim == claim)
+    }
+
+    fn claimed(&mut self, number: u32, entry: &'a Entry) {
+        let Event::Claimed { claim, queue, attempts, interruptions, now_ms, reaped, .. } =
+            &entry.event
+        else {
+            return;
+        };
+        if self.sent.is_none() {
+            self.strays.push((entry.at_ns, Stray::ClaimOfNothing(claim)));
+        }
+        let known = self
+            .grants
+            .iter()
+            .position(|grant| grant.claim == claim.as_str() && grant.queue == queue);
+        if let Some(known) = known {
+            self.repeats.push(Repeat {
+                claim,
+                at: entry.at_ns,
+                other_process: self.grants[known].process != entry.process,
+                claims_between: known + 1 < self.grants.len(),
+            });
+            return;
+        }
+        self.grants.push(Grant {
+            claim,
+            queue,
+            at: entry.at_ns,
+            entry: number,
+            process: entry.process,
+            attempts: *attempts,
+            interruptions: *interruptions,
+            now_ms: *now_ms,
+            reaped: *reaped,
+            started: None,
+            starts: 0,
+            ended: None,
+            tells: Vec::new(),
+            outcome: None,
+        });
+    }
+
+    fn finishing(&mut self, claim: &'a str, tell: Tell) {
+        let Some(grant) = self.grant(claim) else {
+            self.strays.push((tell.sent, Stray::FinishWithoutClaim(claim)));
+            return;
+        };
+        let (started, ended) = (grant.started.is_some(), grant.ended.is_some());
+        grant.tells.push(tell);
+        if tell.to == Destination::Done && !started {
+            self.strays.push((tell.sent, Stray::DoneWithoutStart(claim)));
+        } else if tell.to == Destination::Done && !ended {
+            self.strays.push((tell.sent, Stray::DoneWithoutEnd(claim)));
+        }
+    }
+
+    fn conclude(&mut self, world: &World<'_>) {
+        for grant in &mut self.grants {
+            grant.outcome = outcome(grant.process, &grant.tells, world);
+        }
+        if world.rules.clock_steps {
+            self.grants.sort_by_key(|grant| (grant.counters(), grant.at));
+        } else {
+            self.grants.sort_by_key(|grant| (grant.now_ms, grant.counters(), grant.at));
+        }
+    }
+}
+
+fn outcome(process: u32, tells: &[Tell], world: &World<'_>) -> Option<Outcome> {
+    let mixed = tells.windows(2).any(|pair| pair[0].to != pair[1].to);
+    let made = |tell: &Tell, sent, sure, mixed| {
+        let (by, entry) = tell.answer.map_or((u64::MAX, u32::MAX), |(at, number, _)| (at, number));
+        let Tell { to, failed, due_ms, .. } = *tell;
+        Outcome { to, failed, due_ms, sent, by, entry, sure, mixed }
+    };
+    let answered = |tell: &&Tell, wanted| tell.answer.is_some_and(|(.., answer)| answer == wanted);
+    if let Some(tell) = tells.iter().find(|tell| answered(tell, Answer::Applied)) {
+        return Some(made(tell, tell.sent, Sure::Applied, false));
+    }
+    let first = tells.first()?;
+    if let Some(tell) = tells.iter().find(|tell| answered(tell, Answer::Already)) {
+        let sure = if mixed { Sure::InDoubt } else { Sure::Already };
+        return Some(made(tell, first.sent, sure, mixed));
+    }
+    // A request that the engine repeats after a broken connection may have had its effect before
+    // the worker was fenced, and still be answered `Fenced`.
+    let open = tells.iter().find(|tell| match tell.answer {
+        None | Some((.., Answer::InDoubt)) => true,
+        Some((at, ..)) => world.is_troubled(process, tell.sent, at),
+    })?;
+    let mut outcome = made(open, open.sent, Sure::InDoubt, mixed);
+    // A request without an answer may have its effect at any later time.
+    outcome.by = u64::MAX;
+    Some(outcome)
+}

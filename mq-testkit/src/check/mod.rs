@@ -1,0 +1,113 @@
+//! Whether a history keeps what mq promises.
+//!
+//! A history is what all processes of a run wrote down while faults were injected. The checks ask
+//! of it what would be visible from outside if the store had done its part: that nothing was lost
+//! or invented, that no superseded claim was accepted, that each execution beyond a job's first
+//! has a cause. Each check is a file here, named for its subject; [`life`] puts one job's events
+//! in order, [`world`] knows processes, workers and faults, [`links`] says how each claim on a
+//! job came after the one before.
+//!
+//! # What is exact
+//!
+//! A request has its effect at some instant between the two events that bracket it. Claims on one
+//! job are put in order by the store's own time and by the counters that the store gave with them,
+//! not by when their answers arrived, so that a late answer is not taken for a late claim. What
+//! stays open (an answer that was lost, an order whose effect has no beginning in the history) is
+//! decided in favour of the store: a violation that is reported has no legal explanation.
+
+mod executions;
+mod fencing;
+mod index;
+mod life;
+mod limits;
+mod links;
+mod order;
+mod phantom;
+mod places;
+mod recovery;
+mod report;
+mod reruns;
+mod resources;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod total;
+mod verdict;
+mod world;
+
+use crate::recorder::Entry;
+
+use self::index::Index;
+use self::life::Life;
+use self::places::Listed;
+use self::report::Report;
+use self::world::World;
+
+pub use self::rules::{Final, Place, Rules, Sample};
+pub use self::verdict::{Check, Counts, Found, Times, Verdict, Violation};
+
+/// Judges a history, together with what the store had at its end.
+///
+/// The entries need not be in order. A million jobs with their ten million events take some
+/// seconds in a release build, and about 250 bytes a job beside the entries.
+///
+/// ```
+/// use mq_core::engine::Durability;
+/// use mq_core::{JobId, QueueName};
+/// use mq_testkit::{Check, Entry, Event, Final, Rules, check};
+///
+/// let (id, queue) = (JobId::new(), QueueName::new("mail")?);
+/// let sent = Event::Sent { id, queue, priority: Default::default(), due_ms: None, key: None };
+/// let acked = Event::Acked { id, level: Durability::Disk, instead: None };
+/// let history = [sent, acked].into_iter().enumerate();
+/// let history: Vec<_> =
+///     history.map(|(at, event)| Entry { at_ns: at as u64, process: 1, event }).collect();
+///
+/// // It was acknowledged, it never ran, and the store does not have it.
+/// let verdict = check(&history, &Final::default(), &Rules::default());
+/// assert_eq!(verdict.count(Check::Lost), 1);
+/// println!("{verdict}");
+/// # Ok::<(), mq_core::NameError>(())
+/// ```
+///
+/// After a real run the history comes from the recorder, and what the store has from its listings;
+/// `verdict.assert_clean()` is then the test's last line.
+#[must_use = "a verdict that nobody reads is none: `assert_clean`"]
+pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
+    let index = Index::new(entries);
+    let world = World::new(&index, rules);
+    let listed = Listed::new(&index, end);
+    let mut report = Report::new(index.start_ns());
+    let mut running = executions::Executions::default();
+    let mut order = order::Order::default();
+    let mut recovered = recovery::Recovered::default();
+    let mut keys = total::Keys::default();
+    world.count(&mut report.counts);
+    for job in 0..index.len() {
+        let life = Life::of(&index, job, &world);
+        let links = links::of(&life, &world);
+        let place = listed.of(job);
+        report.count(&life);
+        total::check(&life, &links, place, &world, &mut report);
+        keys.add(&life, place);
+        phantom::check(&life, place, &mut report);
+        fencing::check(&life, &links, &world, &mut report);
+        tokens::check(&life, &world, &mut report);
+        reruns::check(&life, &links, &mut report);
+        recovered.add(&life, &links, &world);
+        limits::check(&life, &links, &world, &mut report);
+        places::check(&life, place, &listed, &world, &mut report);
+        running.add(&life, &world);
+        if rules.order {
+            order.add(&life, &world);
+        }
+    }
+    keys.check(&world, &mut report);
+    order.check(&mut report);
+    running.check(rules, &mut report);
+    recovered.check(rules, &mut report);
+    places::check_listings(&index, end, &mut report);
+    resources::check(&end.samples, &mut report);
+    report.into_verdict()
+}

@@ -1,0 +1,51 @@
+//! No token is granted twice, and a job ends once.
+
+use crate::recorder::Answer;
+
+use super::life::{Life, Sure};
+use super::links::take;
+use super::report::Report;
+use super::verdict::Check;
+use super::world::World;
+
+pub(super) fn check(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
+    for repeat in &life.repeats {
+        let claim = repeat.claim;
+        if repeat.other_process {
+            report.add(Check::Token, Some(life.id), repeat.at, || {
+                format!("{claim} was granted to two processes")
+            });
+        } else if repeat.claims_between {
+            report.add(Check::Token, Some(life.id), repeat.at, || {
+                format!("{claim} was granted again after another claim had the job")
+            });
+        }
+    }
+    for grant in &life.grants {
+        let applied = |answer| matches!(answer, Some((_, _, Answer::Applied)));
+        let mut accepted = grant.tells.iter().filter(|tell| applied(tell.answer));
+        if let (Some(_), Some(again)) = (accepted.next(), accepted.next()) {
+            report.add(Check::Outcome, Some(life.id), again.sent, || {
+                format!("two ends by {} were accepted", grant.claim)
+            });
+        }
+    }
+    one_outcome(life, world, report);
+}
+
+fn one_outcome(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
+    let ends = life.grants.iter().filter_map(|grant| grant.outcome.map(|end| (grant, end)));
+    let ends = ends.filter(|(_, end)| end.sure == Sure::Applied && end.to.is_end());
+    let ends: Vec<_> = ends.collect();
+    let mut revivals: Vec<_> = life.revivals().copied().collect();
+    for pair in ends.windows(2) {
+        let ((first, end), (second, again)) = (&pair[0], &pair[1]);
+        // Of two that overlap either may have been the first.
+        let (from, to) = (end.sent.min(again.sent), end.by.max(again.by));
+        if !take(&mut revivals, from, to) && !world.is_undone(end.sent, end.by, again.by) {
+            report.add(Check::Outcome, Some(life.id), again.by, || {
+                format!("the ends by {} and by {} were accepted", first.claim, second.claim)
+            });
+        }
+    }
+}

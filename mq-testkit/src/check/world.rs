@@ -1,0 +1,293 @@
+//! What a history says about processes, workers and faults.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::recorder::{Entry, Event};
+
+use super::index::Index;
+use super::life::{Grant, worker_of};
+use super::rules::Rules;
+use super::verdict::Counts;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The surroundings of all jobs.
+pub(super) struct World<'a> {
+    pub(super) rules: &'a Rules,
+    processes: HashMap<u32, Process>,
+    workers: HashMap<String, Worker>,
+    faults: Vec<Fault<'a>>,
+    rollbacks: Vec<Rollback>,
+    /// When the store's clock had first shown at least what time, if it was set during the run.
+    shown: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Process {
+    last: u64,
+    /// When it first wanted to be a worker.
+    joined: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Worker {
+    lease: Option<u64>,
+    left: Option<u64>,
+    /// When a sweep had found it gone.
+    reaped: Option<u64>,
+    /// When it had learnt that itself.
+    lost: Option<u64>,
+}
+
+struct Fault<'a> {
+    began: u64,
+    /// `u64::MAX` if it never ended.
+    ended: u64,
+    kind: &'a str,
+    /// None: the store, and so everybody.
+    processes: &'a [u32],
+}
+
+/// The store went back in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rollback {
+    /// What had its effect by then is kept.
+    pub(super) to: u64,
+    /// When it was cut off.
+    pub(super) cut: u64,
+    /// When that was written down. What was answered by then may be gone, if it is not older than
+    /// `to`: answers may have been on their way when the store was cut off.
+    pub(super) noted: u64,
+}
+
+/// Why a worker was taken for gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Why<'a> {
+    /// In words that go behind "interrupted by".
+    pub(super) what: Cow<'a, str>,
+    /// Since when it could do nothing.
+    pub(super) since: u64,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(index: &Index<'a>, rules: &'a Rules) -> Self {
+        let mut world = Self {
+            rules,
+            processes: HashMap::new(),
+            workers: HashMap::new(),
+            faults: Vec::new(),
+            rollbacks: Vec::new(),
+            shown: Vec::new(),
+        };
+        let mut fault_of = HashMap::new();
+        for entry in index.all() {
+            world.saw(entry);
+            match &entry.event {
+                Event::FaultBegan { fault, kind, processes } => {
+                    fault_of.insert(*fault, world.faults.len());
+                    let (began, ended) = (entry.at_ns, u64::MAX);
+                    world.faults.push(Fault { began, ended, kind, processes });
+                }
+                Event::FaultEnded { fault } => {
+                    if let Some(at) = fault_of.get(fault) {
+                        world.faults[*at].ended = entry.at_ns;
+                    }
+                }
+                Event::RolledBack { to_ns } => {
+                    let (to, noted) = (*to_ns, entry.at_ns);
+                    // The store was cut off when the fault began, and said so when it was back.
+                    let cuts = world.faults.iter().filter(|fault| fault.processes.is_empty());
+                    let cut = cuts.map(|fault| fault.began).filter(|began| *began >= to).max();
+                    world.rollbacks.push(Rollback { to, cut: cut.unwrap_or(noted), noted });
+                }
+                Event::Claimed { now_ms, .. } if rules.clock_steps => {
+                    let shown = world.shown.last().map_or(0, |(_, shown)| *shown);
+                    world.shown.push((entry.at_ns, shown.max(*now_ms)));
+                }
+                _ => {}
+            }
+        }
+        world
+    }
+
+    fn saw(&mut self, entry: &Entry) {
+        let at = entry.at_ns;
+        let unseen = Process { last: at, joined: None };
+        let process = self.processes.entry(entry.process).or_insert(unseen);
+        process.last = at;
+        match &entry.event {
+            Event::Joining { worker, lease_ms, .. } => {
+                process.joined.get_or_insert(at);
+                let lease = lease_ms.saturating_mul(1_000_000);
+                self.worker_mut(worker.to_string()).lease.get_or_insert(lease);
+            }
+            Event::Leaving { worker, .. } => {
+                self.worker_mut(worker.to_string()).left.get_or_insert(at);
+            }
+            Event::Lost { worker, .. } => {
+                self.worker_mut(worker.to_string()).lost.get_or_insert(at);
+            }
+            Event::Reaped { workers, .. } => {
+                for worker in workers {
+                    self.worker_mut(worker.to_string()).reaped.get_or_insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn worker_mut(&mut self, worker: String) -> &mut Worker {
+        self.workers.entry(worker).or_default()
+    }
+
+    fn worker(&self, claim: &str) -> Worker {
+        self.workers.get(worker_of(claim)).copied().unwrap_or_default()
+    }
+
+    fn lease(&self, worker: Worker) -> u64 {
+        worker.lease.unwrap_or(self.rules.lease.as_nanos() as u64)
+    }
+
+    /// Adds the faults to what is counted.
+    pub(super) fn count(&self, counts: &mut Counts) {
+        counts.processes = self.processes.len() as u64;
+        for fault in &self.faults {
+            *counts.faults.entry(fault.kind.to_owned()).or_default() += 1;
+        }
+        if !self.rollbacks.is_empty() {
+            counts.faults.insert("rolled back".to_owned(), self.rollbacks.len() as u64);
+        }
+    }
+
+    /// Whether what had its effect at some instant between `first` and `last` may be undone for
+    /// what came by `later`.
+    pub(super) fn is_undone(&self, first: u64, last: u64, later: u64) -> bool {
+        self.undoing(first, last).any(|back| later >= back.cut)
+    }
+
+    /// Whether this claim or its end may be undone for what came by `later`.
+    pub(super) fn is_grant_undone(&self, grant: &Grant<'_>, later: u64) -> bool {
+        self.is_undone(grant.at, grant.at, later)
+            || grant.outcome.is_some_and(|end| self.is_undone(end.sent, end.by, later))
+    }
+
+    /// The rollbacks that may have undone what had its effect between these.
+    pub(super) fn undoing(&self, first: u64, last: u64) -> impl Iterator<Item = &Rollback> {
+        self.rollbacks.iter().filter(move |back| last > back.to && first <= back.noted)
+    }
+
+    /// Whether a fault hit the store or this process at some instant between these two.
+    pub(super) fn is_troubled(&self, process: u32, from: u64, to: u64) -> bool {
+        let hit = |fault: &Fault<'_>| fault.hits(process) && fault.began <= to;
+        self.faults.iter().any(|fault| hit(fault) && fault.ended >= from)
+    }
+
+    /// The time of the store's clock that a claim may be held to.
+    pub(super) fn time_at(&self, grant: &Grant<'_>) -> u64 {
+        let seen = self.shown.partition_point(|(at, _)| *at <= grant.at);
+        let shown = seen.checked_sub(1).map_or(0, |last| self.shown[last].1);
+        grant.now_ms.max(shown)
+    }
+
+    /// When a process wrote for the last time. What it does later nobody can know.
+    pub(super) fn last_of(&self, process: u32) -> u64 {
+        self.processes.get(&process).map_or(0, |process| process.last)
+    }
+
+    /// When a sweep had found this claim's worker gone, as the sweep was told.
+    pub(super) fn reaped_at(&self, grant: &Grant<'_>) -> Option<u64> {
+        self.worker(grant.claim).reaped
+    }
+
+    /// When this claim's worker was out for all to see: fenced, or told so.
+    pub(super) fn fenced_at(&self, grant: &Grant<'_>) -> u64 {
+        let worker = self.worker(grant.claim);
+        let times = [worker.reaped, worker.lost];
+        let times = times.into_iter().flatten().filter(|at| *at >= grant.at);
+        times.min().unwrap_or(u64::MAX)
+    }
+
+    /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
+    /// history explains it.
+    pub(super) fn why(&self, held: &Grant<'a>, taken: &Grant<'a>) -> Option<Why<'a>> {
+        let worker = self.worker(held.claim);
+        let lease = self.lease(worker);
+        let gone = worker.reaped.filter(|at| *at >= held.at).unwrap_or(u64::MAX).min(taken.at);
+        if let Some(since) = worker.left.filter(|left| *left <= gone) {
+            return Some(Why { what: "leaving".into(), since });
+        }
+        // Whatever ended earlier was over before the lease that ended now was last extended. Twice
+        // the lease and a bit, because sweeps may be late for reasons of their own.
+        let from = gone.saturating_sub(2 * lease + 5 * SECOND);
+        let recent = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
+        let mine = self.faults.iter().filter(recent).filter(|fault| !fault.processes.is_empty());
+        let mine = mine.filter(|fault| fault.hits(held.process));
+        if let Some(fault) = mine.max_by_key(|fault| fault.began) {
+            return Some(Why { what: fault.kind.into(), since: fault.began });
+        }
+        if let Some(back) = self.undoing_between(held.at, taken.at) {
+            return Some(Why { what: "a rollback".into(), since: back.cut });
+        }
+        self.why_of_store(from, gone, lease).or_else(|| self.silence(held, gone, lease))
+    }
+
+    /// The store or the network was away for so long that beats may have failed: they come every
+    /// third of a lease, and what follows an outage (connecting again) takes its time as well.
+    fn why_of_store(&self, from: u64, gone: u64, lease: u64) -> Option<Why<'a>> {
+        let hits = |fault: &&Fault<'_>| {
+            fault.processes.is_empty() && fault.began <= gone && fault.ended >= from
+        };
+        let mut away = 0;
+        let mut until = from;
+        let mut why = None;
+        for fault in self.faults.iter().filter(hits) {
+            let (began, ended) = (fault.began.max(until), fault.ended.min(gone));
+            away += ended.saturating_sub(began);
+            until = until.max(ended);
+            let enough = away >= lease / 3 || fault.kind.contains("clock");
+            if enough || why.is_none() {
+                why = Some((enough, Why { what: fault.kind.into(), since: fault.began }));
+            }
+        }
+        why.and_then(|(enough, why)| enough.then_some(why))
+    }
+
+    /// A process that has written nothing for the last half of a lease, and never will again, is
+    /// taken to be dead: one that was wrongly taken for gone ends its job one day and says so.
+    fn silence(&self, held: &Grant<'_>, gone: u64, lease: u64) -> Option<Why<'a>> {
+        if self.rules.deaths_recorded {
+            return None;
+        }
+        let last = self.processes.get(&held.process)?.last;
+        let silent = last.saturating_add(lease / 2) <= gone;
+        silent.then(|| Why { what: "a silent end".into(), since: last })
+    }
+
+    fn undoing_between(&self, from: u64, to: u64) -> Option<&Rollback> {
+        self.rollbacks.iter().find(|back| back.cut >= from && back.cut <= to)
+    }
+
+    /// From when on somebody could have noticed that a worker was gone since `since`: the store
+    /// was there, and a worker that sweeps.
+    pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
+        let outages = self.faults.iter().filter(|fault| fault.processes.is_empty());
+        let overlapping = outages.filter(|fault| fault.began <= taken.at && fault.ended >= since);
+        let back = overlapping.map(|fault| fault.ended.min(taken.at)).max().unwrap_or(since);
+        let since = since.max(back);
+        let sweeper = self.processes.get(&taken.process).and_then(|process| process.joined);
+        let Some(came) = sweeper.filter(|came| *came > since) else { return since };
+        let lived = |process: &Process| {
+            process.joined.is_some_and(|at| at <= since) && process.last >= taken.at
+        };
+        let others = self.processes.iter().filter(|(id, _)| **id != held.process);
+        let watched = others.filter(|(id, _)| !self.is_troubled(**id, since, taken.at));
+        if watched.map(|(_, process)| process).any(lived) { since } else { came }
+    }
+}
+
+impl Fault<'_> {
+    fn hits(&self, process: u32) -> bool {
+        self.processes.is_empty() || self.processes.contains(&process)
+    }
+}
