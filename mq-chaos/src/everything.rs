@@ -9,19 +9,23 @@ use async_trait::async_trait;
 use mq_core::engine::{EngineError, ListRequest};
 use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, State, clock};
-use mq_testkit::{Chance, Lasting, Nemesis, Network, Pack, Proxy, RedisServer, Server, Victim};
+use mq_testkit::{
+    Chance, Lasting, Nemesis, Network, Pack, Proxy, RedisServer, Rules, Server, Verdict, Victim,
+};
 use tokio::task::JoinHandle;
 
-use crate::account::Account;
 use crate::file::{File, Lock};
 use crate::fleet::Settings;
 use crate::producer::{LOAD, PACE};
 use crate::scene::{Scene, lasts};
+use crate::workload::MAX_ATTEMPTS;
 
 /// Short, so that a run has many takeovers.
 const LEASE: Duration = Duration::from_secs(2);
 /// The longest pause between two faults.
 const PACE_MAX: Duration = Duration::from_millis(500);
+/// What P7 promises of a worker's death at defaults, and more than a shorter lease needs.
+const RECOVERY_MAX: Duration = Duration::from_secs(20);
 /// The longest run; nothing takes so long but a queue that stands still.
 const RUN_MAX: Duration = Duration::from_secs(1_800);
 
@@ -44,7 +48,7 @@ pub struct Programs {
 }
 
 /// F97 on a Redis server that keeps an append-only file: processes, server and network suffer.
-pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Account {
+pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Verdict {
     let server = RedisServer::on_a_fast_disk(&["--appendonly", "yes"]);
     let proxy = Arc::new(Proxy::start(server.port()).await);
     // The operator and the verdict reach the server by a way of their own.
@@ -58,7 +62,7 @@ pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Account {
 }
 
 /// F97 on a file: most faults are kills, and at times somebody else has the write lock.
-pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Account {
+pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Verdict {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
     let file = File::in_folder(folder.path());
     let scene = Scene::new(&file.url("normal")).await;
@@ -66,9 +70,9 @@ pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Account {
     let workers = workers(programs, &scene, &settings, [12, 1, 1, 1]);
     let nemesis = Nemesis::new(seed, scene.recorder());
     let nemesis = nemesis.victim(workers).victim(Locks { file: file.clone(), lock: None });
-    let account = run(programs, &scene, &settings, nemesis, seed, size).await;
+    let verdict = run(programs, &scene, &settings, nemesis, seed, size).await;
     file.assert_whole();
-    account
+    verdict
 }
 
 fn workers(programs: Programs, scene: &Scene, settings: &Settings, weights: [u32; 4]) -> Pack {
@@ -108,7 +112,7 @@ async fn run(
     mut nemesis: Nemesis,
     seed: u64,
     size: Size,
-) -> Account {
+) -> Verdict {
     let producers = producers(programs, scene, settings, seed);
     let mut of_producers = Nemesis::new(!seed, scene.recorder()).victim(producers);
     let mut rng = Rng::seeded(seed ^ 0x5eed);
@@ -134,7 +138,15 @@ async fn run(
     nemesis.heal().await;
     operator.stop().await;
     scene.rest_but_for(&mut nemesis).await;
-    scene.judge().await
+    let rules = Rules {
+        concurrency: Some(settings.concurrency),
+        lease: LEASE,
+        recovery: Some(RECOVERY_MAX),
+        max_attempts: Some(MAX_ATTEMPTS),
+        deaths_recorded: true,
+        ..Rules::default()
+    };
+    scene.assert_clean(&rules, &format!("MQ_SEED={seed} ./ci chaos release f97")).await
 }
 
 /// An operator who does something with some job, again and again.

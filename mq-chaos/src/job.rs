@@ -73,7 +73,9 @@ impl Handler<App> for Chaos {
         point("run.started");
         assert!(cx.attempt() > self.panics, "attempt {} was told to panic", cx.attempt());
         if self.hang {
-            std::future::pending::<()>().await;
+            cx.cancelled().await;
+            write(Event::Ended { id, claim, ok: false })?;
+            return Err("it was told to hang until its time was up".to_owned());
         }
         if self.poison {
             // Nobody else can tell that this is why the others were interrupted.

@@ -15,6 +15,7 @@ mod producer;
 mod scene;
 mod store;
 mod tier;
+mod verdict;
 mod workload;
 
 pub use account::{Account, Life};
@@ -27,4 +28,5 @@ pub use producer::{LOAD, PACE, Producer, WORK};
 pub use scene::{Scene, chance, lasts, times};
 pub use store::Store;
 pub use tier::Tier;
+pub use verdict::REPORTS;
 pub use workload::Workload;

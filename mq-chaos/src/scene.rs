@@ -11,7 +11,7 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Entry, Event, Nemesis, Recorder};
+use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules};
 
 use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
@@ -82,7 +82,7 @@ impl Scene {
         }
     }
 
-    fn history(&self) -> PathBuf {
+    pub(crate) fn history(&self) -> PathBuf {
         self.dir.path().join("history")
     }
 
@@ -245,6 +245,9 @@ impl Scene {
         let report = self.client.engine().audit(&self.queue, false).await;
         let report = report.unwrap_or_else(|error| panic!("no audit: {error}"));
         assert!(report.findings.is_empty(), "audit: {:#?}", report.findings);
+        if taken.is_empty() {
+            self.assert_clean(&Rules::default(), "run the test again").await;
+        }
         account
     }
 

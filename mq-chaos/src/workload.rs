@@ -19,6 +19,8 @@ pub struct Workload {
     key: Option<String>,
 }
 
+/// After how many failures a job of a workload is dead.
+pub(crate) const MAX_ATTEMPTS: u32 = 4;
 /// How long a job of a workload takes at most, in ms.
 const WORK_MAX_MS: u64 = 20;
 
@@ -43,7 +45,7 @@ impl Workload {
             70..90 => job.child = true,
             90..95 => job.failures = u32::MAX,
             95..97 => job.hang = true,
-            97..98 => job.poison = true,
+            97 if self.one_in(2) => job.poison = true,
             98..118 => job.padding = "x".repeat(self.rng.between(1, 20_000) as usize),
             _ => {}
         }
@@ -88,7 +90,7 @@ impl Workload {
         };
         record.priority = priority;
         record.idempotency_key = key.as_deref().map(Into::into);
-        record.max_attempts = Some(4);
+        record.max_attempts = Some(MAX_ATTEMPTS);
         if job.hang {
             record.timeout = Some(Duration::from_millis(300));
             record.max_attempts = Some(1);

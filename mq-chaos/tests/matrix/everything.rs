@@ -30,13 +30,13 @@ fn size() -> Size {
 async fn f97_everything_at_once_on_redis() {
     for seed in seeds() {
         eprintln!("MQ_SEED={seed}");
-        on_redis(PROGRAMS, seed, size()).await;
+        eprintln!("{}", on_redis(PROGRAMS, seed, size()).await);
     }
 }
 
 async fn f97_everything_at_once_on_a_file() {
     for seed in seeds() {
         eprintln!("MQ_SEED={seed}");
-        on_a_file(PROGRAMS, seed, size()).await;
+        eprintln!("{}", on_a_file(PROGRAMS, seed, size()).await);
     }
 }

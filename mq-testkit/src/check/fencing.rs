@@ -27,7 +27,11 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, repo
                 _ => format!("{} was granted while {} held the job", next.claim, held.claim),
             });
         } else if !imported && !world.is_grant_undone(held, next.at) {
-            counters(life.id, held, next, report);
+            attempts(life.id, held, next, report);
+            // Who takes a job back, or runs it early by `retry`, forgives its interruptions.
+            if !life.acted(held.at, next.at, &["retry"]) {
+                interruptions(life.id, held, next, report);
+            }
         }
     }
 }
@@ -56,7 +60,7 @@ fn superseded(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
 }
 
 /// The store's counters say whether what was accepted came before the next claim.
-fn counters(id: JobId, held: &Grant<'_>, next: &Grant<'_>, report: &mut Report) {
+fn attempts(id: JobId, held: &Grant<'_>, next: &Grant<'_>, report: &mut Report) {
     let (least, most) = match held.outcome {
         None => (0, 0),
         Some(end) if end.to.is_end() || end.mixed => (0, 1),
@@ -73,6 +77,10 @@ fn counters(id: JobId, held: &Grant<'_>, next: &Grant<'_>, report: &mut Report) 
             )
         });
     }
+}
+
+/// The same for the takeovers that it has counted.
+fn interruptions(id: JobId, held: &Grant<'_>, next: &Grant<'_>, report: &mut Report) {
     let interrupted = |to| matches!(to, Destination::Again | Destination::Dead);
     let (least, most) = match held.outcome {
         Some(end) if held.reaped && interrupted(end.to) => {
