@@ -31,6 +31,8 @@ pub struct Chaos {
     pub number: u64,
     /// How long it takes.
     pub sleep_ms: u64,
+    /// How long it blocks its thread before that.
+    pub block_ms: u64,
     /// How many of its first attempts fail.
     pub failures: u32,
     /// How many of its first attempts panic instead of failing.
@@ -84,6 +86,8 @@ impl Handler<App> for Chaos {
             // As `kill -9` would: nothing is unwound, nothing is flushed.
             std::process::abort();
         }
+        // A handler that computes without a pause.
+        std::thread::park_timeout(Duration::from_millis(self.block_ms));
         // sleep: this is the work.
         tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
         write(Event::Effect { id, claim: claim.clone(), what: "worked".into() })?;

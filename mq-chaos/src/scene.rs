@@ -144,6 +144,20 @@ impl Scene {
         self.until("at rest", |stats| stats.open() == 0).await
     }
 
+    /// Whether no job waits or runs before this time is up.
+    pub async fn rests_within(&self, limit: Duration) -> bool {
+        let deadline = clock::now() + limit;
+        loop {
+            if self.stats().await.open() == 0 {
+                return true;
+            }
+            if clock::now() >= deadline {
+                return false;
+            }
+            poll().await;
+        }
+    }
+
     /// As [`rest`](Self::rest), starting a new worker for each one that dies meanwhile. How many
     /// died.
     pub async fn rest_reviving(&self, fleet: &mut Fleet) -> usize {

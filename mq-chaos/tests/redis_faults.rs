@@ -13,32 +13,6 @@ fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
     (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
 }
 
-async fn redis(server: &RedisServer, words: &[&str]) -> String {
-    redis_cli::ask(server.port(), words).await
-}
-
-/// A few lines of RESP, so that the tests do not depend on the client that they test.
-mod redis_cli {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    pub(super) async fn ask(port: u16, words: &[&str]) -> String {
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
-            return String::new();
-        };
-        let mut reply = vec![0; 64 * 1024];
-        let asked = stream.write_all(request.as_bytes()).await;
-        let read = match asked {
-            Ok(()) => stream.read(&mut reply).await.unwrap_or(0),
-            Err(_) => 0,
-        };
-        String::from_utf8_lossy(&reply[..read]).into_owned()
-    }
-}
-
 /// Jobs keep coming while `nemesis` does its work; all of them end, each once.
 async fn under_load(
     server: &RedisServer,
@@ -125,7 +99,7 @@ async fn f25_a_paused_server_is_waited_for() {
     let server = RedisServer::start();
     let pause = async |_: &Scene| {
         for (ms, what) in [("100", "ALL"), ("1500", "WRITE"), ("3000", "ALL")] {
-            redis(&server, &["CLIENT", "PAUSE", ms, what]).await;
+            server.ask(&["CLIENT", "PAUSE", ms, what]).await;
             lasts(Duration::from_millis(ms.parse().unwrap_or(0) + 300)).await;
         }
     };
@@ -139,7 +113,7 @@ async fn f26_killed_connections_are_made_again() {
     let server = RedisServer::start();
     let kill = async |scene: &Scene| {
         for _ in 0..100 {
-            redis(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
+            server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
             lasts(Duration::from_millis(200)).await;
         }
         scene.note("no more kills");
@@ -154,7 +128,7 @@ async fn f27_a_flushed_script_cache_is_invisible() {
     let server = RedisServer::start();
     let flush = async |_: &Scene| {
         for _ in 0..100 {
-            redis(&server, &["SCRIPT", "FLUSH"]).await;
+            server.ask(&["SCRIPT", "FLUSH"]).await;
             lasts(Duration::from_millis(20)).await;
         }
     };
@@ -176,14 +150,14 @@ async fn f29_a_full_store_can_be_drained() {
         job.failures = u32::from(job.number % 10 == 0);
     }
     scene.enqueue_all(&all[..1500], 100).await;
-    redis(&server, &["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    server.ask(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
     assert!(!scene.enqueue(&all[1500..1600]).await, "a full store takes no more");
     let error = scene.client.enqueue(Chaos::lasting(0, 0)).await.unwrap_err();
     assert!(matches!(error, mq_core::EnqueueError::Full(_)), "{error:?}");
 
     let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
     scene.rest().await;
-    redis(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
     assert!(scene.enqueue(&all[1600..]).await, "it heals without a restart");
     let stats = scene.rest().await;
     let account = scene.judge().await;

@@ -6,6 +6,7 @@
 use std::future::Future;
 
 mod everything;
+mod mutants;
 
 use libtest_mimic::{Arguments, Trial};
 use mq_chaos::Tier;
@@ -36,7 +37,7 @@ fn block_on(scenario: impl Future<Output = ()>) {
 
 fn main() {
     let tier = Tier::of_this_run();
-    let rows = [everything::ROWS];
+    let rows = [everything::ROWS, mutants::ROWS];
     let trials = rows.into_iter().flatten().filter(|row| row.tier <= tier).map(|row| {
         let run = row.run;
         Trial::test(row.name, move || {

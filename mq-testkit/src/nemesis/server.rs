@@ -1,9 +1,6 @@
 //! Faults of a Redis server.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Chance, Lasting, Victim};
 use crate::redis_server::RedisServer;
@@ -29,21 +26,6 @@ impl Server {
     }
 }
 
-/// A command that needs no client, so that no test depends on the one that it tests. A server that
-/// cannot be reached is none of its business.
-async fn ask(port: u16, words: &[&str]) {
-    let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return };
-    let mut request = format!("*{}\r\n", words.len());
-    for word in words {
-        request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
-    let answer = async {
-        stream.write_all(request.as_bytes()).await?;
-        stream.read(&mut [0; 512]).await
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(1), answer).await;
-}
-
 #[async_trait]
 impl Victim for Server {
     fn faults(&self) -> Vec<(u32, &'static str)> {
@@ -53,15 +35,14 @@ impl Victim for Server {
     }
 
     async fn suffer(&mut self, fault: &'static str, chance: &mut Chance<'_>) {
-        let port = self.server.port();
         match fault {
             DROP => {
                 chance.blow(fault);
-                ask(port, &["CLIENT", "KILL", "TYPE", "normal"]).await;
+                drop(self.server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await);
             }
             FLUSH => {
                 chance.blow(fault);
-                ask(port, &["SCRIPT", "FLUSH"]).await;
+                drop(self.server.ask(&["SCRIPT", "FLUSH"]).await);
             }
             _ => {
                 let time = chance.ms(50, 1_000);
@@ -71,7 +52,7 @@ impl Victim for Server {
                 match fault {
                     KILL => self.server.kill9(),
                     FREEZE => self.server.stop_process(),
-                    _ => ask(port, &["CLIENT", "PAUSE", &ms, "ALL"]).await,
+                    _ => drop(self.server.ask(&["CLIENT", "PAUSE", &ms, "ALL"]).await),
                 }
             }
         }
