@@ -188,7 +188,7 @@ impl Puller {
                     let finish = &sent.request.finishes[at];
                     if mutant::is(8) {
                         let place = self.shared.members.place(&finish.claim.queue);
-                        place.into_iter().for_each(|place| self.slots.give(place));
+                        place.into_iter().for_each(|place| self.slots.forge(place));
                     }
                     tracing::warn!(
                         target: TARGET_WORKER, id = %finish.id, queue = %finish.claim.queue,

@@ -62,6 +62,12 @@ impl Slots {
         self.queues[queue].used = self.queues[queue].used.saturating_sub(1);
     }
 
+    /// A slot that nobody has given back: a planted mistake.
+    pub(crate) fn forge(&mut self, queue: usize) {
+        (self.free, self.total) = (self.free + 1, self.total + 1);
+        self.queues[queue].limit = self.queues[queue].limit.saturating_add(1);
+    }
+
     /// The order in which to ask the queues this time: as named, or drawn by weight without
     /// replacement. One request may fill all slots from the first queue, so weights hold on
     /// average over many requests; a share of slots per queue would leave slots empty instead.

@@ -196,10 +196,11 @@ async fn m07_handing_back_to_the_tail_breaks_the_order() {
     let stops = async |run: Run| {
         let mut settings = run.settings();
         (settings.concurrency, settings.grace) = (1, Duration::from_millis(50));
-        run.enqueue(40, 200).await;
-        for round in 0..4 {
+        // Longer than a worker waits for what it has cancelled.
+        run.enqueue(6, 1_500).await;
+        for round in 0..2 {
             let fleet = Fleet::start(WORKER, settings.clone(), 1);
-            run.scene.until_started(2 + 3 * round).await;
+            run.scene.until_started(1 + 2 * round).await;
             fleet.stop();
         }
         let _fleet = Fleet::start(WORKER, settings, 1);
@@ -271,10 +272,11 @@ async fn m12_due_by_a_workers_clock_is_early() {
 async fn m13_a_move_without_a_bound_fails() {
     let flood = async |run: Run| {
         let jobs: Vec<_> = (0..1_000).map(|number| Chaos::lasting(number, 0)).collect();
-        let soon = Schedule::After(Duration::from_millis(500));
+        let at_ms = run.scene.stats().await.now_ms + 2_000;
         for _ in 0..9 {
-            run.scene.enqueue_at(&jobs, soon).await;
+            run.scene.enqueue_at(&jobs, Schedule::At(at_ms)).await;
         }
+        run.scene.until("due", |stats| stats.now_ms > at_ms).await;
         let _fleet = run.workers(2);
         run.end(&Rules::default()).await
     };
