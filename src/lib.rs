@@ -58,6 +58,19 @@ pub mod prelude {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use mq_testkit::{Bench, MemoryEngine, check_registry, golden};
+
+    /// Tests under faults, with the feature `faults`: processes that are killed and frozen, a
+    /// server and a network that fail, a history of what all saw, and checks of what it says. The
+    /// guide is [faults.md](https://github.com/mq-jobs/mq/blob/main/docs/faults.md).
+    #[cfg(feature = "faults")]
+    pub mod faults {
+        pub use mq_testkit::{
+            Answer, Attempts, Chance, Check, Counts, Destination, Direction, Entry, Event, Final,
+            Flow, Found, Lasting, Nemesis, Network, Pack, Place, Process, Proxy, Recorder,
+            RedisServer, Rules, Sample, Server, Times, Verdict, Victim, Violation, check, now_ns,
+            timeline, timeline_page,
+        };
+    }
 }
 
 /// What generated code may touch.

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use mq_core::State;
-use mq_core::engine::ListRequest;
-use mq_testkit::{Final, Place, Rules, Verdict, check};
+use mq_testkit::{Final, Rules, Verdict, check};
 
 use crate::scene::Scene;
 
@@ -12,42 +10,11 @@ use crate::scene::Scene;
 pub const REPORTS: &str = "MQ_REPORTS";
 
 impl Scene {
-    /// What the store has now, as it says itself.
-    async fn end(&self) -> Final {
-        let engine = self.client.engine();
-        let mut end = Final::default();
-        let states = [
-            State::Ready,
-            State::Scheduled,
-            State::Running,
-            State::Done,
-            State::Dead,
-            State::Cancelled,
-        ];
-        for state in states {
-            let mut cursor = None;
-            loop {
-                let queue = self.queue.clone();
-                let request = ListRequest { queue, state, cursor, limit: 1000 };
-                let page = engine.list(request).await;
-                let page = page.unwrap_or_else(|error| panic!("no listing: {error}"));
-                let place = |queue| Place { queue, state };
-                end.api.extend(page.jobs.into_iter().map(|job| (job.id, place(job.queue))));
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
-            }
-        }
-        let report = engine.audit(&self.queue, false).await;
-        let report = report.unwrap_or_else(|error| panic!("no audit: {error}"));
-        end.findings = report.findings.iter().map(|finding| format!("{finding:?}")).collect();
-        end
-    }
-
     /// What all checks say of the history and of what the store has now.
     pub async fn verdict(&self, rules: &Rules) -> Verdict {
-        check(&self.entries(), &self.end().await, rules)
+        let end = Final::of(&self.client).await;
+        let end = end.unwrap_or_else(|error| panic!("no listing: {error}"));
+        check(&self.entries(), &end, rules)
     }
 
     /// The same, which must be that nothing is wrong. `replay` is the command that does it again.

@@ -49,7 +49,9 @@ const BANS: [Ban; 22] = [
     in_core("std::fs"),
     // Fail points are told by their environment where to fail, and are not built for users.
     Ban {
-        applies: |file| in_folder(file, "mq-core") && file.stem() != "failpoint",
+        applies: |file| {
+            in_folder(file, "mq-core") && !["failpoint", "mutant"].contains(&file.stem())
+        },
         ..in_core("std::env")
     },
     in_core("thread::spawn"),

@@ -17,6 +17,7 @@
 
 mod executions;
 mod fencing;
+mod gather;
 mod index;
 mod life;
 mod limits;

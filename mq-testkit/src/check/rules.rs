@@ -10,7 +10,8 @@ use mq_core::{JobId, QueueName, State};
 /// ```
 /// use std::time::Duration;
 /// use mq_testkit::Rules;
-/// let rules = Rules { concurrency: Some(8), recovery: Some(Duration::from_secs(20)), ..Rules::default() };
+/// let recovery = Some(Duration::from_secs(20));
+/// let rules = Rules { concurrency: Some(8), recovery, ..Rules::default() };
 /// # let _ = rules;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
