@@ -1,4 +1,4 @@
-//! A user's handlers under faults, as docs/faults.md shows it.
+//! The guide `docs/faults.md`: its blocks are quoted from here, where they run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,9 @@ use mq::prelude::*;
 use mq::testing::faults::{
     Check, Final, Nemesis, Pack, Recorder, RedisServer, Rules, Server, Verdict, check,
 };
+
+const GUIDE: &str = include_str!("../docs/faults.md");
+const HERE: &str = include_str!("faults.rs");
 
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -82,14 +85,25 @@ async fn every_user_is_welcomed_whatever_dies() {
 
 /// Waits until nothing moves any more, and asks the checks.
 async fn at_rest(mq: &Client, nemesis: &mut Nemesis, history: &Path) -> Verdict {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    while mq.admin().queue("mail").await.map_or(1, |queue| queue.stats.open()) > 0 {
-        assert!(tokio::time::Instant::now() < deadline, "the queue does not come to rest");
-        // sleep: polls with a deadline.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        // Starts a worker in the place of each that has died.
-        nemesis.recover().await;
-    }
+    let rest = async {
+        while mq.admin().queue("mail").await.map_or(1, |queue| queue.stats.open()) > 0 {
+            // sleep: polls, with a deadline below.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            // Starts a worker in the place of each that has died.
+            nemesis.recover().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), rest).await.expect("the queue stands still");
     let end = Final::of(mq).await.expect("the store's listings");
     check(&Recorder::read(history).expect("the history"), &end, &Rules::default())
+}
+
+#[test]
+fn every_block_of_the_guide_is_here() {
+    let blocks: Vec<_> = GUIDE.split("```rust\n").skip(1).collect();
+    assert!(blocks.len() > 3, "the guide was not read");
+    for block in blocks {
+        let block = block.split("```").next().unwrap();
+        assert!(HERE.contains(block), "not quoted from tests/faults.rs:\n{block}");
+    }
 }
