@@ -1,0 +1,100 @@
+//! What must always be true. The numbers are those of the promise that mq makes.
+
+use crate::names::Token;
+use crate::rules::{End, MAX_ATTEMPTS, POISON_LIMIT, Place};
+use crate::state::{Late, State};
+use crate::store::Grant;
+
+/// A promise that was broken, in words.
+pub type Promise = String;
+
+/// After every step: I1, nothing is lost, and I3, one job, one place.
+pub fn hold(state: &State) -> Result<(), Promise> {
+    for (at, job) in state.store.jobs.iter().enumerate() {
+        let name = at + 1;
+        let places = job.places.count_ones() as usize + job.receipts.len();
+        if places == 0 {
+            return Err(format!("I1, no loss: job {name} is nowhere"));
+        }
+        if places > 1 {
+            return Err(format!("I3, one place: job {name} is in {places}"));
+        }
+        let is_member = |token: &Token| state.store.members.iter().any(|m| m.who == token.who);
+        if let Some(token) = job.receipts.iter().find(|token| !is_member(token)) {
+            return Err(format!(
+                "I3, one place: job {name} is held by {token}, whom no sweep will find"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// When the store hands out jobs: I6, no claim gets the same job twice.
+///
+/// After a rollback the store has forgotten what it gave, and a late copy of a claim may get it
+/// anew. Nobody waits for that copy's reply, so the promise that remains is that of [`starts`].
+pub fn grants(state: &mut State, token: Token, grant: Option<Grant>) -> Result<(), Promise> {
+    let Some(grant) = grant.filter(|grant| grant.is_new) else { return Ok(()) };
+    for (at, work) in state.work.iter_mut().enumerate() {
+        if grant.jobs & 1 << at == 0 {
+            continue;
+        }
+        if work.granted.contains(&token) && state.rollbacks == 0 {
+            return Err(format!("I6, no token twice: job {} went to {token} again", at + 1));
+        }
+        work.granted.push(token);
+        work.granted.dedup();
+    }
+    Ok(())
+}
+
+/// When a process starts a job, or takes it over: no two attempts under one claim, I7, executions
+/// are bounded, and I8, each but the first is explained.
+pub fn starts(state: &mut State, at: usize, token: Token) -> Result<(), Promise> {
+    let (job, work, name) = (&state.store.jobs[at], &mut state.work[at], at + 1);
+    if work.attempts.iter().any(|attempt| attempt.token == token) {
+        return Err(format!("I6, no token twice: job {name} was started under {token} again"));
+    }
+    if token.who.role == crate::names::Role::Keeper || state.rollbacks > 0 {
+        return Ok(());
+    }
+    work.starts += 1;
+    let counted = work.starts.saturating_sub(job.handed_back);
+    if counted > MAX_ATTEMPTS + POISON_LIMIT {
+        return Err(format!("I7, bounded executions: job {name} was started {counted} times"));
+    }
+    let explained = 1 + job.past.attempts + job.past.interruptions;
+    if counted > explained {
+        return Err(format!(
+            "I8, no unexplained execution: job {name} was started {counted} times, and what was \
+             counted explains {explained}"
+        ));
+    }
+    Ok(())
+}
+
+/// When the store accepts the end of a claim: I4, not from a superseded one, and I5.
+pub fn accepts(state: &mut State, at: usize, late: Late, place: Place) -> Result<(), Promise> {
+    let job = &mut state.store.jobs[at];
+    let current = job.current.take();
+    if current != Some(late.token) {
+        let holder = current.map_or_else(|| "nobody".to_owned(), |token| token.to_string());
+        return Err(format!(
+            "I4, fencing: an end by {} of job {} was accepted, which {holder} had",
+            late.token,
+            at + 1
+        ));
+    }
+    job.handed_back += u8::from(late.end == End::HandedBack);
+    if place.is_end() { ends(state, at) } else { Ok(()) }
+}
+
+/// When a job comes to its end: I5, once, and once more for each rollback.
+pub fn ends(state: &mut State, at: usize) -> Result<(), Promise> {
+    let work = &mut state.work[at];
+    work.outcomes += 1;
+    if work.outcomes > 1 + state.rollbacks {
+        return Err(format!("I5, one outcome: job {} has come to its end again", at + 1));
+    }
+    Ok(())
+}
