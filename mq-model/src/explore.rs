@@ -29,7 +29,7 @@ pub trait Model {
     /// The same state under the names by which all its likes are known.
     fn canonical(&self, state: Self::State) -> Self::State;
     /// Whether nobody may count on this step: a fault.
-    fn is_fault(&self, step: Self::Step) -> bool;
+    fn is_fault(&self, state: &Self::State, step: Self::Step) -> bool;
     /// Whether everything has come to its end. From every state such a one must be in reach
     /// without a fault.
     fn is_end(&self, state: &Self::State) -> bool;
@@ -98,6 +98,9 @@ struct Search<'m, M: Model> {
     is_complete: bool,
 }
 
+/// States with their numbers.
+type Level<M> = Vec<(u32, <M as Model>::State)>;
+
 impl<'m, M: Model> Search<'m, M> {
     fn new(model: &'m M, most: usize) -> Self {
         Self {
@@ -123,7 +126,10 @@ impl<'m, M: Model> Search<'m, M> {
                 for step in self.model.steps(&state) {
                     match self.model.apply(&state, step) {
                         Err(promise) => return Some(self.broken(from, promise)),
-                        Ok(after) => self.reach(from, step, after, &mut next),
+                        Ok(after) => {
+                            let is_road = !self.model.is_fault(&state, step);
+                            self.reach(from, is_road, after, &mut next);
+                        }
                     }
                 }
             }
@@ -137,21 +143,15 @@ impl<'m, M: Model> Search<'m, M> {
         None
     }
 
-    fn reach(
-        &mut self,
-        from: u32,
-        step: M::Step,
-        after: M::State,
-        next: &mut Vec<(u32, M::State)>,
-    ) {
-        let to = self.meet(self.model.canonical(after), from, next);
+    fn reach(&mut self, from: u32, is_road: bool, to: M::State, next: &mut Level<M>) {
+        let to = self.meet(self.model.canonical(to), from, next);
         self.steps += 1;
-        if !self.model.is_fault(step) && from != to {
+        if is_road && from != to {
             self.roads.push((from, to));
         }
     }
 
-    fn meet(&mut self, state: M::State, from: u32, next: &mut Vec<(u32, M::State)>) -> u32 {
+    fn meet(&mut self, state: M::State, from: u32, next: &mut Level<M>) -> u32 {
         let print = fingerprint(&state);
         match self.known.entry(print) {
             Entry::Occupied(known) => *known.get(),
@@ -265,7 +265,7 @@ mod tests {
             state
         }
 
-        fn is_fault(&self, _: u8) -> bool {
+        fn is_fault(&self, _: &u8, _: u8) -> bool {
             false
         }
 

@@ -1,15 +1,15 @@
 //! What must always be true. The numbers are those of the promise that mq makes.
 
-use crate::names::Token;
+use crate::names::{Role, Token};
 use crate::rules::{End, MAX_ATTEMPTS, POISON_LIMIT, Place};
 use crate::state::{Late, State};
 use crate::store::Grant;
 
 /// A promise that was broken, in words.
-pub type Promise = String;
+pub(crate) type Promise = String;
 
 /// After every step: I1, nothing is lost, and I3, one job, one place.
-pub fn hold(state: &State) -> Result<(), Promise> {
+pub(crate) fn hold(state: &State) -> Result<(), Promise> {
     for (at, job) in state.store.jobs.iter().enumerate() {
         let name = at + 1;
         let places = job.places.count_ones() as usize + job.receipts.len();
@@ -33,7 +33,7 @@ pub fn hold(state: &State) -> Result<(), Promise> {
 ///
 /// After a rollback the store has forgotten what it gave, and a late copy of a claim may get it
 /// anew. Nobody waits for that copy's reply, so the promise that remains is that of [`starts`].
-pub fn grants(state: &mut State, token: Token, grant: Option<Grant>) -> Result<(), Promise> {
+pub(crate) fn grants(state: &mut State, token: Token, grant: Option<Grant>) -> Result<(), Promise> {
     let Some(grant) = grant.filter(|grant| grant.is_new) else { return Ok(()) };
     for (at, work) in state.work.iter_mut().enumerate() {
         if grant.jobs & 1 << at == 0 {
@@ -50,12 +50,12 @@ pub fn grants(state: &mut State, token: Token, grant: Option<Grant>) -> Result<(
 
 /// When a process starts a job, or takes it over: no two attempts under one claim, I7, executions
 /// are bounded, and I8, each but the first is explained.
-pub fn starts(state: &mut State, at: usize, token: Token) -> Result<(), Promise> {
+pub(crate) fn starts(state: &mut State, at: usize, token: Token) -> Result<(), Promise> {
     let (job, work, name) = (&state.store.jobs[at], &mut state.work[at], at + 1);
     if work.attempts.iter().any(|attempt| attempt.token == token) {
         return Err(format!("I6, no token twice: job {name} was started under {token} again"));
     }
-    if token.who.role == crate::names::Role::Keeper || state.rollbacks > 0 {
+    if token.who.role == Role::Keeper || state.rollbacks > 0 {
         return Ok(());
     }
     work.starts += 1;
@@ -74,7 +74,12 @@ pub fn starts(state: &mut State, at: usize, token: Token) -> Result<(), Promise>
 }
 
 /// When the store accepts the end of a claim: I4, not from a superseded one, and I5.
-pub fn accepts(state: &mut State, at: usize, late: Late, place: Place) -> Result<(), Promise> {
+pub(crate) fn accepts(
+    state: &mut State,
+    at: usize,
+    late: Late,
+    place: Place,
+) -> Result<(), Promise> {
     let job = &mut state.store.jobs[at];
     let current = job.current.take();
     if current != Some(late.token) {
@@ -90,7 +95,7 @@ pub fn accepts(state: &mut State, at: usize, late: Late, place: Place) -> Result
 }
 
 /// When a job comes to its end: I5, once, and once more for each rollback.
-pub fn ends(state: &mut State, at: usize) -> Result<(), Promise> {
+pub(crate) fn ends(state: &mut State, at: usize) -> Result<(), Promise> {
     let work = &mut state.work[at];
     work.outcomes += 1;
     if work.outcomes > 1 + state.rollbacks {

@@ -1,4 +1,4 @@
-//! Who may do what, and what comes of it.
+//! What comes of a step.
 //!
 //! A request, what the store does and the reply are one step: nobody else can tell when a process
 //! decided to send, or when it read the reply. What that would hide, a loss brings back: the copy
@@ -8,8 +8,9 @@ use crate::explore::Model;
 use crate::mutant::Mutant;
 use crate::names::{ROLES, Role, Token, Who};
 use crate::promises::{self, Promise};
-use crate::rules::{End, Place, Rules};
+use crate::rules::{End, Rules};
 use crate::state::{Attempt, Faults, Late, Letter, Post, Process, State, Work};
+use crate::steps::Step;
 use crate::store::{Finished, Grant, Job, Store};
 use crate::symmetry;
 
@@ -34,43 +35,6 @@ pub struct Protocol {
     pub rules: Rules,
 }
 
-/// One thing that happens. Processes and jobs are numbers, `lost` means that there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// A process joins; the request is sent twice, and a copy arrives late.
-    Join { process: usize, role: Role, lost: bool },
-    /// A process asks for jobs, and these are at the front.
-    Claim { process: usize, wanted: u8, lost: bool },
-    /// A keeper takes over what revoked workers hold.
-    Reap { process: usize, lost: bool },
-    /// A sweep finds a worker gone.
-    Revoke { who: Who },
-    /// A process learns by a beat that it was found gone.
-    Beat { process: usize, role: Role },
-    /// An attempt ends.
-    End { job: usize, at: usize, end: End, lost: bool },
-    /// The copy of an end arrives.
-    LateEnd { job: usize, at: usize },
-    /// The copy of another request arrives.
-    Late { at: usize, wanted: u8 },
-    /// The time of a job comes.
-    Promote { job: usize },
-    /// A process dies, and is started again.
-    Crash { process: usize },
-    /// A process is told to stop.
-    Stop { process: usize },
-    /// A process that has stopped leaves, and is started again.
-    Leave { process: usize, lost: bool },
-    /// An operator cancels a job.
-    Cancel { job: usize },
-    /// A process gives back a job that it holds by the store's word only.
-    Reconcile { process: usize, role: Role, job: usize, lost: bool },
-    /// The store is as durable as it is now.
-    Save,
-    /// The store loses what came after.
-    RollBack,
-}
-
 impl Protocol {
     /// So many jobs, which are stored already, and two processes with two slots.
     pub fn new(jobs: usize, faults: Faults) -> Self {
@@ -88,131 +52,6 @@ impl Protocol {
 
     fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
-    }
-
-    /// Which jobs a claim may get: any of those that are ready, as many as there is room for.
-    fn choices(&self, ready: u8, room: usize) -> Vec<u8> {
-        let most = room.min(ready.count_ones() as usize) as u32;
-        (0..1 << self.jobs)
-            .filter(|wanted| wanted & !ready == 0)
-            .filter(|wanted: &u8| wanted.count_ones() == most)
-            .collect()
-    }
-
-    fn of_process(&self, state: &State, process: usize, steps: &mut Vec<Step>) {
-        let is_stopping = state.processes[process].is_stopping;
-        let [puller, keeper] = state.processes[process].posts;
-        for (role, post) in ROLES.into_iter().zip([puller, keeper]) {
-            match post.who {
-                None if !is_stopping => steps.push(Step::Join { process, role, lost: false }),
-                Some(who) if state.store.standing(who).is_none() => {
-                    steps.push(Step::Beat { process, role });
-                }
-                _ => {}
-            }
-        }
-        let room = self.slots.saturating_sub(state.running(process));
-        let wants = !is_stopping && room > 0 && state.store.ready() != 0;
-        if puller.who.is_some() && (puller.is_asking || wants) {
-            for wanted in self.choices(state.store.ready(), room.max(1)) {
-                steps.push(Step::Claim { process, wanted, lost: false });
-            }
-        }
-        let is_due = state.store.members.iter().any(|member| member.is_revoked);
-        if keeper.who.is_some() && (keeper.is_asking || is_due) && state.taken(process) == 0 {
-            steps.push(Step::Reap { process, lost: false });
-        }
-        let rests = !puller.is_asking && state.running(process) == 0;
-        if is_stopping && rests {
-            steps.push(Step::Leave { process, lost: false });
-        }
-        if state.left.crashes > 0 {
-            steps.push(Step::Crash { process });
-        }
-        if state.left.stops > 0 && !is_stopping {
-            steps.push(Step::Stop { process });
-        }
-    }
-
-    fn of_job(&self, state: &State, job: usize, steps: &mut Vec<Step>) {
-        let stored = &state.store.jobs[job];
-        if stored.is_in(Place::Later) {
-            steps.push(Step::Promote { job });
-        }
-        for (at, attempt) in state.work[job].attempts.iter().enumerate() {
-            let process = &state.processes[usize::from(attempt.token.who.process)];
-            let is_keeper = attempt.token.who.role == Role::Keeper;
-            let can = |end| match end {
-                End::Interrupted => is_keeper,
-                _ if is_keeper => false,
-                End::Done => true,
-                End::Failed => state.left.failures > 0,
-                End::Cancelled => stored.is_unwanted,
-                End::HandedBack => process.is_stopping,
-            };
-            let all = [End::Done, End::Failed, End::Cancelled, End::HandedBack, End::Interrupted];
-            let ends = all.into_iter().filter(|end| match attempt.sent {
-                Some(sent) => sent == *end,
-                None => can(*end),
-            });
-            steps.extend(ends.map(|end| Step::End { job, at, end, lost: false }));
-        }
-        let late = 0..state.work[job].late.len();
-        steps.extend(late.map(|at| Step::LateEnd { job, at }));
-        if state.left.cancels > 0 && !stored.has_ended() && !stored.is_unwanted {
-            steps.push(Step::Cancel { job });
-        }
-        if self.reconciles {
-            self.reconciling(state, job, steps);
-        }
-    }
-
-    /// What the store says that a process got by a request that was answered, and the process does
-    /// not have.
-    fn reconciling(&self, state: &State, job: usize, steps: &mut Vec<Step>) {
-        for (process, known) in state.processes.iter().enumerate() {
-            for (role, post) in ROLES.into_iter().zip(known.posts) {
-                let is_lost = |token: &&Token| {
-                    Some(token.who) == post.who
-                        && token.number < post.number
-                        && !state.work[job].attempts.iter().any(|known| known.token == **token)
-                };
-                if state.store.jobs[job].receipts.iter().any(|token| is_lost(&token)) {
-                    steps.push(Step::Reconcile { process, role, job, lost: false });
-                }
-            }
-        }
-    }
-
-    fn of_store(&self, state: &State, steps: &mut Vec<Step>) {
-        for member in state.store.members.iter().filter(|member| !member.is_revoked) {
-            let sweeper = state
-                .processes
-                .iter()
-                .filter_map(|process| process.posts[Role::Keeper as usize].who);
-            let mut sweeper = sweeper.filter(|who| *who != member.who);
-            let is_owned = state.is_in_use(member.who);
-            if sweeper.any(|who| state.store.standing(who).is_some())
-                && (!is_owned || state.left.lapses > 0)
-            {
-                steps.push(Step::Revoke { who: member.who });
-            }
-        }
-        for (at, letter) in state.late.iter().enumerate() {
-            match letter {
-                Letter::Claim(_) => {
-                    for wanted in self.choices(state.store.ready(), self.slots) {
-                        steps.push(Step::Late { at, wanted });
-                    }
-                }
-                _ => steps.push(Step::Late { at, wanted: 0 }),
-            }
-        }
-        match state.saved {
-            None if state.left.rollbacks > 0 => steps.push(Step::Save),
-            Some(_) => steps.push(Step::RollBack),
-            None => {}
-        }
     }
 
     fn take_in(
@@ -242,9 +81,7 @@ impl Protocol {
     /// A process gives up an incarnation. Handlers that run under it may go on for a while; ends of
     /// jobs that were taken over are for whoever takes them over now.
     fn lose(&self, state: &mut State, process: usize, role: Role) {
-        let post = state.post(process, role);
-        let Some(who) = post.who.take() else { return };
-        *post = Post::NONE;
+        let who = state.post(process, role).who;
         if role == Role::Keeper {
             forget(state, |attempt| attempt.token.who == who);
         }
@@ -252,41 +89,38 @@ impl Protocol {
             state.store.members.retain(|member| member.who != who);
             state.store.join(who);
             *state.post(process, role) = Post::new(who);
+        } else {
+            join(state, process, role);
         }
     }
 
-    fn join(&self, state: &mut State, process: usize, role: Role, lost: bool) {
-        let mut used = 0;
-        state.each_name(&mut |who, _| {
-            if usize::from(who.process) == process && who.role == role {
-                used = used.max(who.incarnation);
-            }
-        });
-        let who = Who { process: process as u8, role, incarnation: used + 1 };
-        state.store.join(who);
-        *state.post(process, role) = Post::new(who);
-        if lost {
-            state.late.push(Letter::Join(who));
+    /// `claim` or `reap`, whichever a role asks.
+    fn ask(
+        &self,
+        state: &mut State,
+        (process, role): (usize, Role),
+        wanted: u8,
+        lost: bool,
+    ) -> Result<(), Promise> {
+        let post = state.post(process, role);
+        let token = Token { who: post.who, number: post.number };
+        if !lost {
+            let grant = self.grant(state, token, wanted)?;
+            return self.take_in(state, token, grant);
         }
-    }
-
-    fn ask(&self, state: &mut State, token: Token, letter: Letter) {
-        state.late.push(letter);
-        let post = state.post(usize::from(token.who.process), token.who.role);
         post.is_asking = true;
         if self.is(Mutant::RepeatHasANewNumber) {
             (post.is_asking, post.number) = (false, post.number + 1);
         }
+        state.late.push(Letter::Ask(token));
+        Ok(())
     }
 
-    fn claim(&self, state: &mut State, token: Token, wanted: u8) -> Result<Option<Grant>, Promise> {
-        let grant = state.store.claim(token, wanted, self.mutant);
-        promises::grants(state, token, grant)?;
-        Ok(grant)
-    }
-
-    fn reap(&self, state: &mut State, token: Token) -> Result<Option<Grant>, Promise> {
-        let grant = state.store.take(token, self.mutant);
+    fn grant(&self, state: &mut State, token: Token, wanted: u8) -> Result<Option<Grant>, Promise> {
+        let grant = match token.who.role {
+            Role::Puller => state.store.claim(token, wanted, self.mutant),
+            Role::Keeper => state.store.take(token, self.mutant),
+        };
         promises::grants(state, token, grant)?;
         Ok(grant)
     }
@@ -333,15 +167,16 @@ impl Protocol {
         match state.late.remove(at) {
             Letter::Join(who) => state.store.join(who),
             Letter::Leave(who) => state.store.leave(who),
-            Letter::Claim(token) => drop(self.claim(state, token, wanted)?),
-            Letter::Reap(token) => drop(self.reap(state, token)?),
+            Letter::Ask(token) => {
+                self.grant(state, token, wanted)?;
+            }
         }
         Ok(())
     }
 
     fn leave(&self, state: &mut State, process: usize, lost: bool) {
         for role in ROLES {
-            let Some(who) = state.post(process, role).who else { continue };
+            let who = state.post(process, role).who;
             if lost {
                 state.late.push(Letter::Leave(who));
             } else {
@@ -359,15 +194,7 @@ impl Protocol {
         job: usize,
         lost: bool,
     ) -> Result<(), Promise> {
-        let post = *state.post(process, role);
-        let unknown = |token: &&Token| {
-            Some(token.who) == post.who
-                && token.number < post.number
-                && !state.work[job].attempts.iter().any(|known| known.token == **token)
-        };
-        let Some(token) = state.store.jobs[job].receipts.iter().find(unknown).copied() else {
-            return Ok(());
-        };
+        let Some(token) = state.unknown(process, role, job) else { return Ok(()) };
         let late = Late { token, past: state.store.jobs[job].past, end: End::HandedBack };
         if lost {
             state.work[job].late.push(late);
@@ -378,25 +205,15 @@ impl Protocol {
 
     fn change(&self, state: &mut State, step: Step) -> Result<(), Promise> {
         match step {
-            Step::Join { process, role, lost } => self.join(state, process, role, lost),
+            Step::JoinTwice { process, role } => {
+                state.left.losses -= 1;
+                let who = state.post(process, role).who;
+                state.late.push(Letter::Join(who));
+            }
             Step::Claim { process, wanted, lost } => {
-                let Some(token) = next(state, process, Role::Puller) else { return Ok(()) };
-                if lost {
-                    self.ask(state, token, Letter::Claim(token));
-                } else {
-                    let grant = self.claim(state, token, wanted)?;
-                    self.take_in(state, token, grant)?;
-                }
+                self.ask(state, (process, Role::Puller), wanted, lost)?;
             }
-            Step::Reap { process, lost } => {
-                let Some(token) = next(state, process, Role::Keeper) else { return Ok(()) };
-                if lost {
-                    self.ask(state, token, Letter::Reap(token));
-                } else {
-                    let grant = self.reap(state, token)?;
-                    self.take_in(state, token, grant)?;
-                }
-            }
+            Step::Reap { process, lost } => self.ask(state, (process, Role::Keeper), 0, lost)?,
             Step::Revoke { who } => {
                 state.left.lapses -= u8::from(state.is_in_use(who));
                 state.store.revoke(who);
@@ -442,42 +259,6 @@ impl Protocol {
     }
 }
 
-impl Step {
-    /// The same without an answer, if it is a request.
-    fn unanswered(self) -> Option<Self> {
-        let lost = true;
-        Some(match self {
-            Self::Join { process, role, .. } => Self::Join { process, role, lost },
-            Self::Claim { process, .. } => Self::Claim { process, wanted: 0, lost },
-            Self::Reap { process, .. } => Self::Reap { process, lost },
-            Self::End { job, at, end, .. } => Self::End { job, at, end, lost },
-            Self::Leave { process, .. } => Self::Leave { process, lost },
-            Self::Reconcile { process, role, job, .. } => {
-                Self::Reconcile { process, role, job, lost }
-            }
-            _ => return None,
-        })
-    }
-
-    pub(crate) fn is_lost(self) -> bool {
-        match self {
-            Self::Join { lost, .. }
-            | Self::Claim { lost, .. }
-            | Self::Reap { lost, .. }
-            | Self::End { lost, .. }
-            | Self::Leave { lost, .. }
-            | Self::Reconcile { lost, .. } => lost,
-            _ => false,
-        }
-    }
-}
-
-/// The claim of a process's next request.
-fn next(state: &mut State, process: usize, role: Role) -> Option<Token> {
-    let post = *state.post(process, role);
-    post.who.map(|who| Token { who, number: post.number })
-}
-
 fn jobs_of(grant: Grant) -> impl Iterator<Item = usize> {
     (0..8).filter(move |at| grant.jobs & 1 << at != 0)
 }
@@ -491,7 +272,21 @@ fn forget(state: &mut State, is_gone: impl Fn(&Attempt) -> bool) {
 /// Whoever runs there now knows nothing.
 fn start_anew(state: &mut State, process: usize) {
     forget(state, |attempt| usize::from(attempt.token.who.process) == process);
-    state.processes[process] = Process { posts: [Post::NONE; 2], is_stopping: false };
+    state.processes[process].is_stopping = false;
+    ROLES.into_iter().for_each(|role| join(state, process, role));
+}
+
+/// Joins under a name that nobody has had.
+fn join(state: &mut State, process: usize, role: Role) {
+    let mut who = Who { process: process as u8, role, incarnation: 0 };
+    state.each_name(&mut |other, _| {
+        if other.process == who.process && other.role == role {
+            who.incarnation = who.incarnation.max(other.incarnation);
+        }
+    });
+    who.incarnation += 1;
+    state.store.join(who);
+    *state.post(process, role) = Post::new(who);
 }
 
 impl Model for Protocol {
@@ -499,13 +294,18 @@ impl Model for Protocol {
     type Step = Step;
 
     fn initial(&self) -> State {
-        let store = Store { jobs: vec![Job::ready(); self.jobs], members: Vec::new() };
-        let process = Process { posts: [Post::NONE; 2], is_stopping: false };
+        let mut store = Store { jobs: vec![Job::ready(); self.jobs], members: Vec::new() };
+        let mut processes = Vec::new();
+        for process in 0..self.processes as u8 {
+            let posts = ROLES.map(|role| Post::new(Who { process, role, incarnation: 1 }));
+            posts.iter().for_each(|post| store.join(post.who));
+            processes.push(Process { posts, is_stopping: false });
+        }
         State {
             store,
             saved: None,
             work: vec![Work::default(); self.jobs],
-            processes: vec![process; self.processes],
+            processes,
             late: Vec::new(),
             left: self.faults,
             rollbacks: 0,
@@ -513,17 +313,7 @@ impl Model for Protocol {
     }
 
     fn steps(&self, state: &State) -> Vec<Step> {
-        let mut steps = Vec::new();
-        (0..self.processes).for_each(|process| self.of_process(state, process, &mut steps));
-        (0..self.jobs).for_each(|job| self.of_job(state, job, &mut steps));
-        self.of_store(state, &mut steps);
-        if state.left.losses > 0 {
-            let mut lost: Vec<Step> = steps.iter().filter_map(|step| step.unanswered()).collect();
-            lost.retain(|step| !self.joins_once || !matches!(step, Step::Join { .. }));
-            lost.dedup();
-            steps.extend(lost);
-        }
-        steps
+        self.possible(state)
     }
 
     fn apply(&self, state: &State, step: Step) -> Result<State, String> {
@@ -538,15 +328,8 @@ impl Model for Protocol {
         symmetry::canonical(state)
     }
 
-    fn is_fault(&self, step: Step) -> bool {
-        match step {
-            Step::End { end, .. } => end == End::Failed || step.is_lost(),
-            Step::LateEnd { .. } | Step::Late { .. } | Step::Crash { .. } | Step::Stop { .. } => {
-                true
-            }
-            Step::Cancel { .. } | Step::Save | Step::RollBack => true,
-            _ => step.is_lost(),
-        }
+    fn is_fault(&self, state: &State, step: Step) -> bool {
+        step.is_fault(state)
     }
 
     fn is_end(&self, state: &State) -> bool {

@@ -30,7 +30,8 @@ pub enum End {
 }
 
 /// All of them, in the order of their numbers.
-const ENDS: [End; 5] = [End::Done, End::Failed, End::Cancelled, End::HandedBack, End::Interrupted];
+pub const ENDS: [End; 5] =
+    [End::Done, End::Failed, End::Cancelled, End::HandedBack, End::Interrupted];
 
 /// What a job's history says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

@@ -2,7 +2,7 @@
 
 use crate::names::{Role, Token, Who};
 use crate::rules::{End, Past};
-use crate::store::Store;
+use crate::store::{Job, Store};
 
 /// How much may happen that nobody wishes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -88,10 +88,8 @@ pub enum Letter {
     Join(Who),
     /// `leave`.
     Leave(Who),
-    /// `claim`.
-    Claim(Token),
-    /// `reap`.
-    Reap(Token),
+    /// `claim` of a puller, `reap` of a keeper.
+    Ask(Token),
 }
 
 /// A process with its two incarnations.
@@ -106,8 +104,8 @@ pub struct Process {
 /// What a process knows of one of its incarnations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Post {
-    /// Its name; none if it has to join.
-    pub who: Option<Who>,
+    /// Its name.
+    pub who: Who,
     /// The number of its next request, which is also that of one without an answer.
     pub number: u8,
     /// Whether there is one without an answer.
@@ -115,12 +113,9 @@ pub struct Post {
 }
 
 impl Post {
-    /// Somebody who has to join.
-    pub const NONE: Self = Self { who: None, number: 1, is_asking: false };
-
-    /// Somebody who has joined.
+    /// Somebody who has just joined.
     pub fn new(who: Who) -> Self {
-        Self { who: Some(who), ..Self::NONE }
+        Self { who, number: 1, is_asking: false }
     }
 }
 
@@ -132,7 +127,16 @@ impl State {
 
     /// Whether a live process goes by this name.
     pub fn is_in_use(&self, who: Who) -> bool {
-        self.processes[usize::from(who.process)].posts[who.role as usize].who == Some(who)
+        self.processes[usize::from(who.process)].posts[who.role as usize].who == who
+    }
+
+    /// Whether a worker could be missed: somebody goes by its name, or it holds a job, or a request
+    /// of it may arrive that gives it some.
+    pub fn matters(&self, who: Who) -> bool {
+        let holds = |job: &Job| job.receipts.iter().any(|held| held.who == who);
+        self.is_in_use(who)
+            || self.store.jobs.iter().any(holds)
+            || self.late.iter().any(|of| matches!(of, Letter::Ask(by) if by.who == who))
     }
 
     /// Jobs that a process runs.
@@ -156,12 +160,23 @@ impl State {
 
     /// Whether a claim or a reap under this number may still arrive.
     pub fn can_be_asked(&self, token: Token) -> bool {
-        let late = [Letter::Claim(token), Letter::Reap(token)];
-        self.late.iter().any(|letter| late.contains(letter))
+        self.late.contains(&Letter::Ask(token))
             || self.processes.iter().any(|process| {
                 let post = process.posts[token.who.role as usize];
-                post.who == Some(token.who) && post.number <= token.number
+                post.who == token.who && post.number <= token.number
             })
+    }
+
+    /// A claim by which a process has a job for the store and not for itself, although the request
+    /// was answered.
+    pub fn unknown(&self, process: usize, role: Role, job: usize) -> Option<Token> {
+        let post = self.processes[process].posts[role as usize];
+        let is_unknown = |token: &&Token| {
+            token.who == post.who
+                && token.number < post.number
+                && !self.work[job].attempts.iter().any(|attempt| attempt.token == **token)
+        };
+        self.store.jobs[job].receipts.iter().find(is_unknown).copied()
     }
 
     /// Calls `f` with all names, and with the numbers that go with them.
@@ -183,16 +198,12 @@ impl State {
             }
         }
         for post in self.processes.iter_mut().flat_map(|process| &mut process.posts) {
-            if let Some(who) = &mut post.who {
-                f(who, Some(&mut post.number));
-            }
+            f(&mut post.who, Some(&mut post.number));
         }
         for letter in &mut self.late {
             match letter {
                 Letter::Join(who) | Letter::Leave(who) => f(who, None),
-                Letter::Claim(token) | Letter::Reap(token) => {
-                    f(&mut token.who, Some(&mut token.number));
-                }
+                Letter::Ask(token) => f(&mut token.who, Some(&mut token.number)),
             }
         }
     }

@@ -7,11 +7,11 @@
 
 use crate::names::Who;
 use crate::rules::{Past, Place};
-use crate::state::{State, Work};
+use crate::state::{Letter, State, Work};
 use crate::store::Job;
 
 /// The state by the names that it has in common with all its likes.
-pub fn canonical(mut state: State) -> State {
+pub(crate) fn canonical(mut state: State) -> State {
     forget(&mut state);
     let mut mirrored = state.clone();
     mirror(&mut mirrored);
@@ -27,12 +27,9 @@ fn forget(state: &mut State) {
         state.work[at].granted = granted;
     }
     if state.left.rollbacks == 0 && state.saved.is_none() {
-        state.store.jobs.iter_mut().zip(&mut state.work).for_each(|(job, work)| settle(job, work));
-    }
-    for post in state.processes.iter_mut().flat_map(|process| &mut process.posts) {
-        if post.who.is_none() {
-            (post.number, post.is_asking) = (1, false);
-        }
+        let jobs = state.store.jobs.iter_mut();
+        jobs.zip(&mut state.work).for_each(|(job, work)| settle(job, work));
+        bury(state);
     }
 }
 
@@ -50,6 +47,29 @@ fn settle(job: &mut Job, work: &mut Work) {
             *past = Past::default();
         }
     }
+}
+
+/// A worker that nobody is, that holds nothing and that asks for nothing could as well not be there;
+/// and what is under way from one that is not there finds nothing.
+fn bury(state: &mut State) {
+    let mut members = state.store.members.clone();
+    members.retain(|member| state.matters(member.who));
+    let mut late = state.late.clone();
+    late.retain(|letter| !matches!(letter, Letter::Join(who) if !state.matters(*who)));
+    let mut there: Vec<Who> = members.iter().map(|member| member.who).collect();
+    // One that was taken over and does not know it may be let in again by a copy of its `join`.
+    there.extend(state.processes.iter().flat_map(|process| process.posts).map(|post| post.who));
+    there.extend(late.iter().filter_map(|letter| match letter {
+        Letter::Join(who) => Some(*who),
+        _ => None,
+    }));
+    late.retain(|letter| match letter {
+        Letter::Join(_) => true,
+        Letter::Leave(who) => there.contains(who),
+        Letter::Ask(token) => there.contains(&token.who),
+    });
+    state.work.iter_mut().for_each(|work| work.late.retain(|late| there.contains(&late.token.who)));
+    (state.store.members, state.late) = (members, late);
 }
 
 fn mirror(state: &mut State) {
@@ -117,4 +137,53 @@ fn sort(mut state: State) -> State {
         saved.jobs = order.iter().map(|at| saved.jobs[*at].clone()).collect();
     }
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use mq_core::rng::Rng;
+
+    use super::*;
+    use crate::explore::Model;
+    use crate::protocol::Protocol;
+    use crate::state::Faults;
+
+    fn after(protocol: &Protocol, state: &State) -> BTreeSet<State> {
+        let steps = protocol.steps(state).into_iter();
+        let next = steps.filter_map(|step| protocol.apply(state, step).ok()).map(canonical);
+        let here = canonical(state.clone());
+        next.filter(|next| *next != here).collect()
+    }
+
+    /// What can happen next is the same by the old names and by the new ones, on random ways.
+    #[test]
+    fn new_names_change_nothing_that_can_happen() {
+        let faults = Faults {
+            crashes: 2,
+            lapses: 2,
+            losses: 3,
+            failures: 2,
+            stops: 1,
+            cancels: 1,
+            rollbacks: 0,
+        };
+        let rolled = Faults { rollbacks: 1, ..faults };
+        for (seed, faults) in (0..40).flat_map(|seed| [(seed, faults), (seed, rolled)]) {
+            let mut protocol = Protocol::new(3, faults);
+            protocol.reconciles = seed % 2 == 0;
+            let (mut state, mut rng) = (protocol.initial(), Rng::seeded(seed));
+            for _ in 0..40 {
+                let renamed = canonical(state.clone());
+                assert_eq!(canonical(renamed.clone()), renamed, "seed {seed}");
+                assert_eq!(after(&protocol, &state), after(&protocol, &renamed), "seed {seed}");
+                let steps = protocol.steps(&state);
+                let Some(last) = steps.len().checked_sub(1) else { break };
+                let step = steps[rng.between(0, last as u64) as usize];
+                let Ok(next) = protocol.apply(&state, step) else { break };
+                state = next;
+            }
+        }
+    }
 }

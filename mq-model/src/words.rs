@@ -1,12 +1,12 @@
 //! Steps in words, for traces.
 
-use crate::names::{Role, Who};
-use crate::protocol::Step;
+use crate::names::Role;
 use crate::rules::End;
 use crate::state::{Letter, State};
+use crate::steps::Step;
 
 /// What a step does in this state.
-pub fn describe(state: &State, step: Step) -> String {
+pub(crate) fn describe(state: &State, step: Step) -> String {
     let text = plain(state, step);
     if step.is_lost() { format!("{text}; no answer, a copy stays under way") } else { text }
 }
@@ -14,9 +14,11 @@ pub fn describe(state: &State, step: Step) -> String {
 fn plain(state: &State, step: Step) -> String {
     let who = |process: usize, role| name(state, process, role);
     match step {
-        Step::Join { process, role, .. } => {
-            let role = if role == Role::Puller { "a worker" } else { "a keeper" };
-            format!("process {} joins as {role}", letter(process))
+        Step::JoinTwice { process, role } => {
+            format!(
+                "a copy of the request by which {} has joined is still under way",
+                who(process, role)
+            )
         }
         Step::Claim { process, wanted, .. } => {
             let post = state.processes[process].posts[Role::Puller as usize];
@@ -43,8 +45,8 @@ fn plain(state: &State, step: Step) -> String {
         Step::Late { at, wanted } => match state.late[at] {
             Letter::Join(who) => format!("late: {who} joins"),
             Letter::Leave(who) => format!("late: {who} leaves"),
-            Letter::Claim(token) => format!("late: claim {token}{}", jobs(wanted)),
-            Letter::Reap(token) => format!("late: reap {token}"),
+            Letter::Ask(token) if token.who.role == Role::Keeper => format!("late: reap {token}"),
+            Letter::Ask(token) => format!("late: claim {token}{}", jobs(wanted)),
         },
         Step::Promote { job } => format!("job {} is due", job + 1),
         Step::Crash { process } => format!("process {} dies, and starts anew", letter(process)),
@@ -66,8 +68,7 @@ fn letter(process: usize) -> char {
 }
 
 fn name(state: &State, process: usize, role: Role) -> String {
-    let who: Option<Who> = state.processes[process].posts[role as usize].who;
-    who.map_or_else(|| format!("process {}", letter(process)), |who| who.to_string())
+    state.processes[process].posts[role as usize].who.to_string()
 }
 
 fn jobs(mask: u8) -> String {

@@ -7,7 +7,7 @@ use super::repo::{Finding, Repo};
 ///
 /// `mq-worker` and the engines do not know each other: only so can an engine be added without
 /// touching the worker, and the suite in `mq-conformance` mean the same for all of them.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("mq-core", &[]),
     ("mq-macros", &[]),
     ("mq-redis", &["mq-core"]),
@@ -15,6 +15,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("mq-worker", &["mq-core"]),
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
+    // Says what engines and workers do in its own words, so that it can be wrong where they are not.
+    ("mq-model", &["mq-core"]),
     ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
     // A program for people, which uses mq as its users do.
     ("mq-cli", &["mq"]),
