@@ -88,6 +88,8 @@ impl Protocol {
         if self.is(Mutant::NameIsUsedAgain) {
             state.store.members.retain(|member| member.who != who);
             state.store.join(who);
+            // Nobody thinks of what the name had before.
+            state.work.iter_mut().for_each(|work| work.granted.retain(|token| token.who != who));
             *state.post(process, role) = Post::new(who);
         } else {
             join(state, process, role);

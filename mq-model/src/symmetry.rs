@@ -21,15 +21,15 @@ pub(crate) fn canonical(mut state: State) -> State {
 
 /// Drops what no promise can be measured by any more.
 fn forget(state: &mut State) {
-    for at in 0..state.work.len() {
-        let mut granted = std::mem::take(&mut state.work[at].granted);
-        granted.retain(|token| state.can_be_asked(*token));
-        state.work[at].granted = granted;
-    }
     if state.left.rollbacks == 0 && state.saved.is_none() {
         let jobs = state.store.jobs.iter_mut();
         jobs.zip(&mut state.work).for_each(|(job, work)| settle(job, work));
         bury(state);
+    }
+    for at in 0..state.work.len() {
+        let mut granted = std::mem::take(&mut state.work[at].granted);
+        granted.retain(|token| state.can_be_asked(*token));
+        state.work[at].granted = granted;
     }
 }
 

@@ -96,6 +96,17 @@ fn giving_back_what_it_does_not_know_of_frees_every_job_after_a_rollback() {
     keeps_its_promises("rolled back, reconciles", &protocol);
 }
 
+/// A copy of the `join` of a worker that was taken over meanwhile lets it in again, with no claim
+/// number used, so that a copy of an old claim counts as a new one.
+#[test]
+fn a_late_join_lets_a_late_claim_in() {
+    let faults = Faults { lapses: 1, losses: 2, ..NO_FAULTS };
+    let mut protocol = Protocol::new(1, faults);
+    breaks("joins again", &protocol, "I6");
+    protocol.joins_once = true;
+    keeps_its_promises("joins once", &protocol);
+}
+
 #[test]
 fn every_mistake_is_found() {
     let at = |crashes, lapses, losses, failures| Faults {
