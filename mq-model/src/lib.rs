@@ -6,7 +6,7 @@
 //!
 //! # What is in it
 //!
-//! * Jobs that are stored and acknowledged, two processes with two slots each, and in each process a
+//! * Jobs that are stored and acknowledged, two processes with two slots each, and in each of them a
 //!   worker that claims and a keeper that takes over, both with names and claim numbers of their
 //!   own, as in `mq-worker`. What becomes of a job is asked of [`mq_core::lifecycle::decide`].
 //! * The store's `join`, `claim`, `finish`, both halves of `reap`, `leave`, `promote` and `cancel`,
@@ -36,6 +36,20 @@
 //!   order and beside a claim, which allows more than the one request at a time of a worker.
 //! * Enqueueing, priorities, several queues, and verbs of operators other than `cancel`.
 //! * Whether the engines do what the model's store does: that is for `mq-conformance`.
+//!
+//! # What it has found
+//!
+//! * After a rollback a live worker can be said to run a job that it has ended; its beats keep the
+//!   lease, so the job waits until that worker goes. The cure is in the model, and no job is stuck
+//!   with it: a worker that has no request without an answer looks at what the store says it holds,
+//!   and gives back by a finish, which is fenced, what it got by an answered claim and does not
+//!   know of.
+//! * A copy of a `join` that arrives after its worker was taken over lets that worker in again with
+//!   no number used. A copy of one of its claims then gets jobs under a claim that was superseded,
+//!   or that its worker does not know of. A `join` that is sent once, and anew only under another
+//!   name, cures it.
+//!
+//! Both are tests of this crate.
 //!
 //! # How it is known that the checks can fail
 //!

@@ -7,7 +7,7 @@
 
 use crate::names::Who;
 use crate::rules::{Past, Place};
-use crate::state::{Letter, State, Work};
+use crate::state::{Late, Letter, State, Work};
 use crate::store::Job;
 
 /// The state by the names that it has in common with all its likes.
@@ -68,7 +68,8 @@ fn bury(state: &mut State) {
         Letter::Leave(who) => there.contains(who),
         Letter::Ask(token) => there.contains(&token.who),
     });
-    state.work.iter_mut().for_each(|work| work.late.retain(|late| there.contains(&late.token.who)));
+    let heard = |late: &Late| there.contains(&late.token.who);
+    state.work.iter_mut().for_each(|work| work.late.retain(heard));
     (state.store.members, state.late) = (members, late);
 }
 

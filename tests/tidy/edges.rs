@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("mq-worker", &["mq-core"]),
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
-    // Says what engines and workers do in its own words, so that it can be wrong where they are not.
+    // Says in its own words what engines and workers do, and only asks the rules themselves.
     ("mq-model", &["mq-core"]),
     ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
     // A program for people, which uses mq as its users do.
