@@ -6,7 +6,7 @@
 //!
 //! # What is in it
 //!
-//! * Jobs that are stored and acknowledged, two processes with two slots each, and in each of them a
+//! * Jobs that are stored and acknowledged, two processes with two slots each, in either of them a
 //!   worker that claims and a keeper that takes over, both with names and claim numbers of their
 //!   own, as in `mq-worker`. What becomes of a job is asked of [`mq_core::lifecycle::decide`].
 //! * The store's `join`, `claim`, `finish`, both halves of `reap`, `leave`, `promote` and `cancel`,

@@ -49,8 +49,8 @@ fn settle(job: &mut Job, work: &mut Work) {
     }
 }
 
-/// A worker that nobody is, that holds nothing and that asks for nothing could as well not be there;
-/// and what is under way from one that is not there finds nothing.
+/// A worker that nobody is, that holds nothing and asks for nothing could as well not be there; and
+/// what is under way from one that is not there finds nothing.
 fn bury(state: &mut State) {
     let mut members = state.store.members.clone();
     members.retain(|member| state.matters(member.who));
