@@ -3,6 +3,8 @@
 //!
 //! `MQ_MODEL=complete`, as `./ci model` sets it, takes the larger bounds; it needs a release build.
 
+#![expect(clippy::print_stdout, reason = "the sizes of the runs and the traces are read")]
+
 use mq_core::clock::now;
 use mq_model::explore::{Report, explore};
 use mq_model::mutant::Mutant;
