@@ -1,10 +1,10 @@
 //! Coming and going of workers.
 
-use mq_core::engine::{About, BeatReply, Finished, QueueReply};
+use mq_core::engine::{About, BATCH_MAX, BeatReply, Finished, QueueReply};
 use mq_core::lifecycle::Transition;
 
 use crate::Fixture;
-use crate::kit::{Hand, LEASE, MS, ids, ms, put_many, set};
+use crate::kit::{Hand, LEASE, LONG, MS, ids, ms, put_many, set};
 
 pub async fn joining_again_renews_the_lease(fixture: &dyn Fixture) {
     let engine = fixture.engine();
@@ -93,4 +93,65 @@ pub async fn leaving_with_empty_hands_leaves_nothing(fixture: &dyn Fixture) {
     assert_eq!(workers.len(), 1);
     assert_eq!(workers[0].worker, reaper.worker);
     assert_eq!(reaper.sweep_for(fixture, LEASE + MS).await, []);
+}
+
+/// A connection that broke can keep back copies of requests until long after, in any order.
+pub async fn a_late_join_does_not_lift_the_fence(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let reaper = Hand::join(&engine, "q").await;
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    let sent = put_many(&engine, "q", 2).await;
+    let job = hand.ask(hand.token(1), 1).await.jobs.remove(0);
+    let taken = reaper.sweep_for(fixture, LEASE + MS).await;
+    assert_eq!(ids(&taken), sent[..1]);
+    assert_eq!(reaper.end(&taken[0], Transition::Release).await, Finished::Applied);
+    hand.rejoin(LEASE).await;
+    let late = hand.ask(hand.token(1), 1).await;
+    assert_eq!((late.jobs, late.queues), (Vec::new(), vec![QueueReply::Lost]));
+    assert_eq!(hand.end(&job, Transition::Done).await, Finished::Fenced);
+    assert_eq!(hand.beat(LEASE).await, BeatReply::Lost);
+    assert!(hand.reap(10).await.lost);
+    let workers = engine.workers(&hand.queue).await.expect("workers");
+    assert_eq!(workers.iter().map(|stats| stats.worker).collect::<Vec<_>>(), [reaper.worker]);
+    assert_eq!(engine.stats(&hand.queue).await.expect("stats").workers, 1);
+    assert_eq!(ids(&reaper.take(2).await), sent);
+    assert_eq!(engine.audit(&hand.queue, false).await.expect("audit").findings, []);
+}
+
+pub async fn a_late_join_does_not_bring_back_who_has_left(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    put_many(&engine, "q", 1).await;
+    assert_eq!(hand.one().await.claim, hand.token(1));
+    let reaper = Hand::join(&engine, "q").await;
+    reaper.reap(10).await;
+    engine.leave(&hand.queue, hand.worker).await.expect("leave");
+    let taken = reaper.reap(10).await.jobs;
+    assert_eq!(reaper.end(&taken[0], Transition::Release).await, Finished::Applied);
+    let idle = Hand::join(&engine, "q").await;
+    engine.leave(&idle.queue, idle.worker).await.expect("leave");
+    for gone in [&hand, &idle] {
+        gone.rejoin(LEASE).await;
+        let late = gone.ask(gone.token(1), 1).await;
+        assert_eq!((late.jobs, late.queues), (Vec::new(), vec![QueueReply::Lost]));
+    }
+    assert_eq!(engine.workers(&hand.queue).await.expect("workers").len(), 1);
+}
+
+/// Not for ever, or a fleet that comes and goes would fill the store.
+pub async fn so_many_that_are_gone_are_remembered_and_no_more(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let mut gone = Vec::new();
+    for _ in 0..=BATCH_MAX {
+        let hand = Hand::join(&engine, "q").await;
+        engine.leave(&hand.queue, hand.worker).await.expect("leave");
+        // The order in which they left is told by the store's clock where it has no other.
+        fixture.advance(MS).await;
+        gone.push(hand);
+    }
+    for (at, hand) in gone.iter().enumerate() {
+        hand.rejoin(LONG).await;
+        let is_remembered = hand.claim(1).await.queues == [QueueReply::Lost];
+        assert_eq!(is_remembered, at > 0, "number {at} of {}", gone.len());
+    }
 }

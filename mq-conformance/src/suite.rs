@@ -99,6 +99,9 @@ macro_rules! suite {
                 leaving_lets_others_have_the_jobs_at_once,
                 a_worker_that_left_may_not_touch_its_jobs_even_before_the_sweep,
                 leaving_with_empty_hands_leaves_nothing,
+                a_late_join_does_not_lift_the_fence,
+                a_late_join_does_not_bring_back_who_has_left,
+                so_many_that_are_gone_are_remembered_and_no_more,
             }
             wait {
                 ends_when_the_time_is_up,

@@ -94,6 +94,8 @@ keys! {
     workers = "workers";
     /// HASH: worker to what it says about itself, in JSON.
     about = "about";
+    /// LIST: workers that were fenced out or have left, latest first; they may not join again.
+    gone = "gone";
     /// HASH: idempotency key to id.
     keys = "keys";
     /// ZSET: idempotency key, time in ms when it may be forgotten.

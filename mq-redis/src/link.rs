@@ -159,7 +159,7 @@ impl Link {
             return Ok(Vec::new());
         }
         let deadline = Deadline::of(patience);
-        let mut values = self.run_once(request.pipeline(), &deadline).await?;
+        let mut values = self.run_once(request, &deadline).await?;
         let mut pause = RESEND_PAUSE_MIN;
         loop {
             let again = refused_for_now(&values);
@@ -178,17 +178,18 @@ impl Link {
                 sleep_until((clock::now() + self.jitter(pause)).into()).await;
             }
             pause = (pause * 2).min(RESEND_PAUSE_MAX);
-            let part = self.run_once(request.only(&again).pipeline(), &deadline).await?;
+            let part = self.run_once(&request.only(&again), &deadline).await?;
             for (at, value) in again.into_iter().zip(part) {
                 values[at] = value;
             }
         }
     }
 
-    /// Sends commands until there is an answer of any sort to all of them.
+    /// Sends commands until there is an answer of any sort to all of them, or once if the request
+    /// says so.
     async fn run_once(
         &self,
-        pipeline: &Pipeline,
+        request: &Request,
         deadline: &Deadline,
     ) -> Result<Vec<Value>, EngineError> {
         let mut was_sent = false;
@@ -200,9 +201,10 @@ impl Link {
                 }
                 Err(error) => return Err(error),
             };
-            match self.try_on(&connection, pipeline, deadline).await {
+            match self.try_on(&connection, request.pipeline(), deadline).await {
                 Ok(values) => return Ok(values),
                 Err(Broken::OutOfTime) => return Err(self.unanswered(deadline)),
+                Err(_) if request.is_sent_once() => return Err(self.unanswered(deadline)),
                 Err(Broken::Lost(_) | Broken::Deaf) => was_sent = true,
             }
         }
@@ -360,11 +362,13 @@ impl Link {
 
     /// Loads all scripts. Other errors than those of the connection are left to the resend.
     pub(crate) async fn load_scripts(&self, deadline: &Deadline) -> Result<(), EngineError> {
-        let mut pipeline = Pipeline::new();
+        let mut request = Request::new();
         for script in script::ALL {
-            pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(script.source());
+            request.cmd(load);
         }
-        self.run_once(&pipeline, deadline).await.map(drop)
+        self.run_once(&request, deadline).await.map(drop)
     }
 
     /// Out of time with commands that were refused: their error replies say why, unless others of

@@ -90,9 +90,9 @@ scripts! {
          "cut_all", "close_receipts", "forget_later", "count_ends"];
     EXTEND = "extend", " flags=allow-oom", ["now_ms"];
     JOIN = "join", " flags=allow-oom", ["now_ms"];
-    LEAVE = "leave", " flags=allow-oom", [];
+    LEAVE = "leave", " flags=allow-oom", ["note_gone"];
     REAP = "reap", " flags=allow-oom", ["now_ms", "is_used", "ready_lengths"];
-    REAP_TAKE = "reap_take", " flags=allow-oom", ["is_used"];
+    REAP_TAKE = "reap_take", " flags=allow-oom", ["is_used", "note_gone"];
     PROMOTE = "promote", " flags=allow-oom",
         ["now_ms", "ready_lengths", "promote_due", "next_due"];
     PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "typed"];
@@ -146,7 +146,7 @@ mod tests {
         for (script, right, wrong) in [
             (&FINISH, vec![20], vec![0, 19, 21]),
             (&CLAIM, vec![0, 12, 24], vec![1, 11, 13]),
-            (&REAP_TAKE, vec![4, 5, 9], vec![0, 3]),
+            (&REAP_TAKE, vec![5, 6, 10], vec![0, 4]),
         ] {
             assert!(right.iter().all(|count| script.takes(*count)), "{}", script.name);
             assert!(!wrong.iter().any(|count| script.takes(*count)), "{}", script.name);

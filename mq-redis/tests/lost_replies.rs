@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use kit::*;
-use mq_core::JobId;
-use mq_core::engine::{Engine, NewJob};
+use mq_core::engine::{About, Engine, EngineErrorKind, NewJob};
+use mq_core::{JobId, WorkerId};
 use mq_testkit::{Direction, Flow, Proxy, RedisServer};
 
 struct Line {
@@ -238,4 +238,26 @@ async fn a_request_that_arrives_after_its_repeat_does_nothing() {
         connect(&server).await.ping().await.unwrap();
         assert_each_once(&mut admin, "q", &[other.id]);
     }
+}
+
+/// A copy that arrives when the worker was fenced and forgotten would let it in again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_without_an_answer_is_not_sent_again() {
+    let line = line(true).await;
+    let mut admin = Admin::of(&line.server);
+    let mut sent = move || -> usize {
+        let stats: String = admin.ask("INFO commandstats");
+        let (_, calls) = stats.split_once("cmdstat_sadd:calls=").unwrap_or_default();
+        calls.split(',').next().and_then(|count| count.parse().ok()).unwrap_or(0)
+    };
+    let (q, lease, about) = (queue("q"), Duration::from_secs(60), About::default());
+    let join = async || line.engine.join(&q, WorkerId::random(), lease, &about).await;
+    join().await.unwrap();
+    assert_eq!(sent(), 1);
+    line.proxy.cut_after(Direction::ToClient, 1);
+    assert_eq!(join().await.unwrap_err().kind(), EngineErrorKind::Unknown);
+    assert_eq!(sent(), 2);
+    line.proxy.heal();
+    join().await.unwrap();
+    assert_eq!(sent(), 3);
 }

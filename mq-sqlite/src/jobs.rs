@@ -1,6 +1,6 @@
 //! A job's row: where a job is, and every way from one place to another.
 
-use mq_core::engine::Claimed;
+use mq_core::engine::{BATCH_MAX, Claimed};
 use mq_core::{Claim, JobId, State, WorkerId};
 use rusqlite::Row;
 use rusqlite::types::Type;
@@ -182,9 +182,12 @@ impl Tx<'_> {
         Ok(due.flatten())
     }
 
-    /// Removes workers that are fenced out and hold nothing.
+    /// Strikes workers off that are fenced out and hold nothing. They are remembered for a while,
+    /// so that a late copy of their `join` does not let them in again.
     pub(crate) fn bury_workers(&self, queue: &Queue) -> Result<()> {
-        self.execute(sql!("bury_workers"), [queue.pk])?;
+        if self.execute(sql!("bury_workers"), (queue.pk, self.lease_ms))? > 0 {
+            self.execute(sql!("forget_workers"), (queue.pk, BATCH_MAX as i64))?;
+        }
         Ok(())
     }
 }

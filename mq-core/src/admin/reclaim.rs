@@ -32,7 +32,11 @@ impl<'a> Reclaim<'a> {
     pub(super) async fn sweep(&mut self) -> Result<(), EngineError> {
         let worker = *self.worker.get_or_insert_with(WorkerId::random);
         let about = About { housekeeper: true, ..About::default() };
-        self.engine.join(self.queue, worker, LEASE, &about).await?;
+        if let Err(error) = self.engine.join(self.queue, worker, LEASE, &about).await {
+            self.worker = None;
+            // The caller comes again.
+            return if error.is_retryable() { Ok(()) } else { Err(error) };
+        }
         loop {
             self.number += 1;
             let claim = Claim { queue: self.queue.clone(), worker, number: self.number };

@@ -78,7 +78,12 @@ pub trait Engine: Debug + Send + Sync + 'static {
 
     /// Makes a worker incarnation known on a queue with a first lease. Must come before its first
     /// `claim` there; repeating it renews the lease. It does not bring back a worker that was
-    /// fenced: that one learns by its next claim or beat that it is lost.
+    /// fenced or has left, of which the last [`BATCH_MAX`] per queue are remembered: that one
+    /// learns by its next claim or beat that it is lost.
+    ///
+    /// Without an answer it is not repeated under the same [`WorkerId`], neither by an engine nor
+    /// by its caller, who takes a new one: a copy that arrives when the worker was forgotten would
+    /// let late copies of its claims in.
     async fn join(
         &self,
         queue: &QueueName,

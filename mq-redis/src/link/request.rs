@@ -6,18 +6,25 @@ use crate::script::Script;
 
 /// Commands that are sent in one go on the shared connection and answered in order.
 ///
-/// Each of them may be sent twice, and one that was refused for a passing reason is sent again
+/// Each of them may be sent twice, unless it was made to be [sent once](Self::sent_once), and one that was refused for a passing reason is sent again
 /// after the others: nothing in a request may rely on an earlier command having succeeded, and
 /// `MULTI` has no place here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pipeline: Pipeline,
+    is_sent_once: bool,
 }
 
 impl Request {
     /// An empty request.
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty request that is not sent again once it may have arrived: no copy of it can come
+    /// late. What was refused has surely not been carried out, so that is sent again all the same.
+    pub(crate) fn sent_once() -> Self {
+        Self { is_sent_once: true, ..Self::default() }
     }
 
     /// Adds a call of a script.
@@ -52,13 +59,17 @@ impl Request {
         self.pipeline.is_empty()
     }
 
+    pub(super) fn is_sent_once(&self) -> bool {
+        self.is_sent_once
+    }
+
     pub(super) fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
     /// The commands at some positions, in order.
     pub(super) fn only(&self, positions: &[usize]) -> Self {
-        let mut part = Self::new();
+        let mut part = Self { is_sent_once: self.is_sent_once, ..Self::default() };
         for (position, cmd) in self.pipeline.cmd_iter().enumerate() {
             if positions.binary_search(&position).is_ok() {
                 part.cmd(cmd.clone());

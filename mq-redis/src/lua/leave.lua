@@ -4,6 +4,7 @@
 -- KEYS[1] workers
 -- KEYS[2] about
 -- KEYS[3] claims:<W>  of this worker
+-- KEYS[4] gone
 -- ARGV[1] worker
 -- Returns 'OK'.
 
@@ -11,7 +12,7 @@ local jobs = redis.call('HLEN', KEYS[3]) - redis.call('HEXISTS', KEYS[3], 'last'
 if jobs > 0 then
   redis.call('ZADD', KEYS[1], 0, ARGV[1])
 else
-  redis.call('ZREM', KEYS[1], ARGV[1])
+  if redis.call('ZREM', KEYS[1], ARGV[1]) == 1 then note_gone(KEYS[4], ARGV[1]) end
   redis.call('HDEL', KEYS[2], ARGV[1])
   redis.call('DEL', KEYS[3])
 end

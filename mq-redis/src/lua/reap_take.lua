@@ -5,7 +5,8 @@
 -- KEYS[2] claims:<W>  of the reaper
 -- KEYS[3] about
 -- KEYS[4] stats
--- KEYS[4+w] claims:<W>  of the w-th worker
+-- KEYS[5] gone
+-- KEYS[5+w] claims:<W>  of the w-th worker
 -- ARGV[1] reaper
 -- ARGV[2] number  of the claim
 -- ARGV[3] limit  of jobs
@@ -20,7 +21,7 @@ local past = redis.call('HMGET', KEYS[2], number, 'last')
 local function is_left() return redis.call('ZCOUNT', KEYS[1], 0, 0) > 0 and 1 or 0 end
 if past[1] or is_used(number, past[2]) then return {past[1] or '', is_left()} end
 -- All types before any change.
-for k = 2, #KEYS do redis.call('HLEN', KEYS[k]) end
+for k = 2, #KEYS do redis.call(k == 5 and 'LLEN' or 'HLEN', KEYS[k]) end
 
 -- The claims of a worker in the order in which it made them.
 local function numbers_of(claims)
@@ -47,6 +48,7 @@ local function take_over(claims, worker)
     redis.call('HDEL', claims, of)
   end
   redis.call('DEL', claims)
+  note_gone(KEYS[5], worker)
   redis.call('ZREM', KEYS[1], worker)
   redis.call('HDEL', KEYS[3], worker)
 end
@@ -54,7 +56,7 @@ end
 for w = 1, #ARGV - 3 do
   local worker = ARGV[3 + w]
   -- Only who is fenced out: a worker that has been taken over meanwhile has nothing left here.
-  if redis.call('ZSCORE', KEYS[1], worker) == '0' then take_over(KEYS[4 + w], worker) end
+  if redis.call('ZSCORE', KEYS[1], worker) == '0' then take_over(KEYS[5 + w], worker) end
 end
 local ids = table.concat(taken)
 redis.call('HSET', KEYS[2], 'last', number)

@@ -22,11 +22,13 @@ pub(crate) async fn join(
     let keys = engine.keys.queue(queue);
     let mut listing = redis::cmd("SADD");
     listing.arg(engine.keys.queues()).arg(queue.as_str());
-    let mut request = Request::new();
+    // Without an answer the caller takes another name: a copy that arrives when the worker has been
+    // gone for long must find nobody who might go by it.
+    let mut request = Request::sent_once();
     request.cmd(listing);
     request.script(
         &script::JOIN,
-        &[keys.workers(), keys.about()],
+        &[keys.workers(), keys.about(), keys.gone()],
         &[engine.now_arg(), worker.to_text().to_vec(), lease_arg(lease), about_json(about)?],
     );
     let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
@@ -54,7 +56,7 @@ pub(crate) async fn leave(
     let keys = engine.keys.queue(queue);
     let worker = worker.to_text();
     let mut request = Request::new();
-    let of_script = [keys.workers(), keys.about(), keys.claims(worker)];
+    let of_script = [keys.workers(), keys.about(), keys.claims(worker), keys.gone()];
     request.script(&script::LEAVE, &of_script, &[worker]);
     reply::text(reply::only(engine.link.run(&request, USUAL).await?)?).map(drop)
 }

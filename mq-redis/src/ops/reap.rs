@@ -107,7 +107,8 @@ async fn take(
 ) -> Result<Option<(Vec<u8>, bool)>, EngineError> {
     let keys = engine.keys.queue(&request.claim.queue);
     let reaper = request.claim.worker.to_text();
-    let mut of_script = vec![keys.workers(), keys.claims(reaper), keys.about(), keys.stats()];
+    let mut of_script =
+        vec![keys.workers(), keys.claims(reaper), keys.about(), keys.stats(), keys.gone()];
     of_script.extend(workers.iter().map(|worker| keys.claims(worker)));
     let limit = request.limit.min(BATCH_MAX) as u64;
     let mut args = vec![reaper.to_vec(), number(request.claim.number), number(limit)];

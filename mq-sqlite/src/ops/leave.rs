@@ -9,8 +9,8 @@ use crate::tx::Tx;
 pub(crate) fn leave(tx: &mut Tx<'_>, name: &QueueName, worker: WorkerId) -> Result<()> {
     let Some(queue) = tx.queue(name)? else { return Ok(()) };
     let who = (queue.pk, worker.to_string());
-    let revoke =
-        "UPDATE mq_workers SET is_revoked = 1, until_ms = 0 WHERE queue = ?1 AND worker = ?2";
+    let revoke = "UPDATE mq_workers SET is_revoked = 1, until_ms = 0
+         WHERE queue = ?1 AND worker = ?2 AND is_revoked = 0";
     tx.execute(revoke, who)?;
     tx.bury_workers(&queue)
 }

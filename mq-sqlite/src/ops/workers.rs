@@ -11,7 +11,8 @@ use crate::tx::{Tx, time};
 /// See [`Engine::workers`](mq_core::engine::Engine::workers).
 pub(crate) fn workers(tx: &mut Tx<'_>, name: &QueueName) -> Result<Vec<WorkerStats>> {
     let Some(queue) = tx.queue(name)? else { return Ok(Vec::new()) };
-    let known = "SELECT worker, until_ms, about FROM mq_workers WHERE queue = ?1";
+    let known =
+        "SELECT worker, until_ms, about FROM mq_workers WHERE queue = ?1 AND is_revoked < 2";
     let known: Vec<(WorkerId, i64, String)> =
         tx.rows(known, [queue.pk], |row| Ok((jobs::worker(row, 0)?, row.get(1)?, row.get(2)?)))?;
     // Leases go by a clock of their own.

@@ -1,4 +1,6 @@
-DELETE FROM mq_workers
+-- With the time of their burial in the place of their lease, for those that are forgotten first.
+UPDATE mq_workers
+SET is_revoked = 2, until_ms = ?2
 WHERE queue = ?1 AND is_revoked = 1
   AND NOT EXISTS (
       SELECT 1 FROM mq_jobs AS job

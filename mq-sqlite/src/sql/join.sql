@@ -1,4 +1,4 @@
--- A worker that was fenced out stays so: it learns by its next claim or beat that it is lost.
+-- A worker that was fenced out or has left stays so: it learns by its next claim or beat.
 INSERT INTO mq_workers (queue, worker, until_ms, housekeeper, about)
 VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (queue, worker) DO UPDATE

@@ -50,7 +50,7 @@ CREATE TABLE mq_workers (
     queue       INTEGER NOT NULL,
     worker      TEXT NOT NULL,
     until_ms    INTEGER NOT NULL,           -- end of the lease, by the leases' clock
-    is_revoked  INTEGER NOT NULL DEFAULT 0,
+    is_revoked  INTEGER NOT NULL DEFAULT 0, -- 1 fenced out; 2 gone, and never to join again
     last        INTEGER NOT NULL DEFAULT 0, -- the highest claim number that was used
     housekeeper INTEGER NOT NULL DEFAULT 0,
     about       TEXT NOT NULL,

@@ -70,7 +70,11 @@ impl Store {
         about: &About,
     ) {
         let until_ms = self.now_ms + ms(lease);
-        let worker = self.queue(name).workers.entry(worker).or_default();
+        let queue = self.queue(name);
+        if queue.gone.contains(&worker) {
+            return;
+        }
+        let worker = queue.workers.entry(worker).or_default();
         if !worker.is_revoked {
             (worker.until_ms, worker.about) = (until_ms, about.clone());
         }
@@ -343,8 +347,13 @@ impl Queue {
     }
 
     fn bury_workers(&mut self) {
-        self.workers.retain(|_, worker: &mut Worker| {
-            !worker.is_revoked || worker.claims.values().any(|ids| !ids.is_empty())
+        let gone = &mut self.gone;
+        self.workers.retain(|id, worker: &mut Worker| {
+            let is_left = !worker.is_revoked || worker.claims.values().any(|ids| !ids.is_empty());
+            gone.extend((!is_left).then_some(*id));
+            is_left
         });
+        let too_many = gone.len().saturating_sub(BATCH_MAX);
+        gone.drain(..too_many);
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Queue {
     pub(crate) ready: [VecDeque<JobId>; 3],
     pub(crate) keys: HashMap<String, Key>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    /// Those that were fenced out or have left, latest last; they may not join again.
+    pub(crate) gone: VecDeque<WorkerId>,
     pub(crate) paused_ms: Option<u64>,
     pub(crate) swept_ms: Option<u64>,
     pub(crate) grace_ms: u64,

@@ -72,6 +72,7 @@ fn known(engine: &RedisEngine, queue: &QueueName) -> Vec<(String, &'static str)>
         (keys.cancelled(), "zset"),
         (keys.workers(), "zset"),
         (keys.about(), "hash"),
+        (keys.gone(), "list"),
         (keys.keys(), "hash"),
         (keys.keys_expiry(), "zset"),
         (keys.cancels(), "hash"),
