@@ -6,9 +6,9 @@ use crate::script::Script;
 
 /// Commands that are sent in one go on the shared connection and answered in order.
 ///
-/// Each of them may be sent twice, unless it was made to be [sent once](Self::sent_once), and one that was refused for a passing reason is sent again
-/// after the others: nothing in a request may rely on an earlier command having succeeded, and
-/// `MULTI` has no place here.
+/// Each of them may be sent twice, unless the request was made to be [sent once](Self::sent_once).
+/// One that was refused for a passing reason is sent again after the others: nothing in a request
+/// may rely on an earlier command having succeeded, and `MULTI` has no place here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pipeline: Pipeline,

@@ -1,6 +1,6 @@
 -- join: registers a worker on a queue, with a first lease.
 -- Guarantee: a repeat only renews the lease. A worker that was fenced out or has left stays out, as
--- its next claim will tell it: letting it in again, with no claim number used, would lift the fence.
+-- its next claim will tell it: letting it in again, with no number used, would lift the fence.
 -- KEYS[1] workers
 -- KEYS[2] about
 -- KEYS[3] gone
