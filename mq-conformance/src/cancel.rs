@@ -85,7 +85,8 @@ pub async fn a_request_is_done_with_when_the_job_ends_while_it_waits(fixture: &d
     engine.cancel(&hand.queue, &[id]).await.expect("cancel");
     let kept = stored(&engine, "q", id).await.expect("the job");
     assert_eq!((kept.state, kept.cancel_requested), (State::Cancelled, false));
-    let expected = BeatReply::Extended { cancels: Vec::new(), now_ms: fixture.now_ms() };
+    let expected =
+        BeatReply::Extended { cancels: Vec::new(), claims: Vec::new(), now_ms: fixture.now_ms() };
     assert_eq!(hand.beat(LEASE).await, expected);
 }
 

@@ -375,3 +375,18 @@ pub async fn promotes_what_is_due_on_the_way(fixture: &dyn Fixture) {
     assert_eq!(set(&taken), set(&sent));
     assert_eq!((taken[0], taken[21]), (high, low), "a promoted job keeps its priority");
 }
+
+/// Also without room for more: so a worker finds out about claims that it has lost sight of.
+pub async fn an_earlier_claim_again_gives_what_it_still_holds(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join(&engine, "q").await;
+    put_many(&engine, "q", 40).await;
+    let first = hand.ask(hand.token(1), 30).await.jobs;
+    let second = hand.ask(hand.token(9), 2).await.jobs;
+    assert_eq!(hand.end(&first[0], Transition::Done).await, Finished::Applied);
+    for limit in [0, 1, 100] {
+        assert_eq!(hand.ask(hand.token(1), limit).await.jobs, first[1..]);
+        assert_eq!(hand.ask(hand.token(9), limit).await.jobs, second);
+    }
+    assert_eq!(hand.ask(hand.token(10), 100).await.jobs.len(), 8);
+}

@@ -26,7 +26,7 @@ pub async fn a_worker_that_beats_keeps_its_jobs(fixture: &dyn Fixture) {
         assert_eq!(reaper.sweep_for(fixture, LEASE / 2).await, []);
         let reply = hand.beat(LEASE).await;
         let now_ms = fixture.now_ms();
-        assert_eq!(reply, BeatReply::Extended { cancels: Vec::new(), now_ms });
+        assert_eq!(reply, BeatReply::Extended { cancels: Vec::new(), claims: Vec::new(), now_ms });
     }
     assert_eq!(hand.end(&jobs[4], Transition::Done).await, Finished::Applied);
 }
@@ -83,6 +83,7 @@ pub async fn many_beats_are_answered_in_order(fixture: &dyn Fixture) {
         worker: hand.worker,
         lease: LEASE,
         about: None,
+        names_claims: false,
     };
     let replies = engine.extend(hands.iter().map(beat).collect()).await.expect("extend");
     assert_eq!(replies.len(), 30);
@@ -131,7 +132,38 @@ pub async fn news_about_a_worker_is_kept_until_there_is_more(fixture: &dyn Fixtu
     assert_eq!(known().await, about);
     about.stopping = true;
     let (queue, worker, lease) = (hand.queue.clone(), hand.worker, Duration::from_secs(1));
-    let beat = Beat { queue, worker, lease, about: Some(about.clone()) };
+    let beat = Beat { queue, worker, lease, about: Some(about.clone()), names_claims: false };
     engine.extend(vec![beat]).await.expect("extend");
     assert_eq!(known().await, about);
+}
+
+pub async fn a_beat_names_the_claims_that_hold_jobs_if_it_is_to(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let reaper = Hand::join(&engine, "q").await;
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    let other = Hand::join_for(&engine, "other", LEASE).await;
+    let named = async |hand: &Hand, names_claims: bool| {
+        let (queue, worker) = (hand.queue.clone(), hand.worker);
+        let beat = Beat { queue, worker, lease: LEASE, about: None, names_claims };
+        let mut replies = engine.extend(vec![beat]).await.expect("extend");
+        let BeatReply::Extended { mut claims, .. } = replies.remove(0) else { panic!("lost") };
+        claims.sort();
+        claims.iter().map(|claim| (claim.number, claim.jobs)).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&hand, true).await, []);
+    put_many(&engine, "q", 4).await;
+    put_many(&engine, "other", 1).await;
+    let two = hand.ask(hand.token(3), 2).await.jobs;
+    let one = hand.ask(hand.token(20), 1).await.jobs;
+    other.ask(other.token(7), 1).await;
+    assert_eq!(named(&hand, true).await, [(3, 2), (20, 1)]);
+    assert_eq!(named(&hand, false).await, []);
+    assert_eq!(named(&other, true).await, [(7, 1)]);
+    assert_eq!(hand.end(&two[0], Transition::Done).await, Finished::Applied);
+    assert_eq!(hand.end(&one[0], Transition::Retry { at_ms: u64::MAX }).await, Finished::Applied);
+    assert_eq!(hand.ask(hand.token(21), 0).await.jobs, []);
+    assert_eq!(named(&hand, true).await, [(3, 1)]);
+    assert_eq!(ids(&reaper.sweep_for(fixture, LEASE + MS).await), [two[1].id]);
+    assert_eq!(named(&reaper, true).await.iter().map(|(_, jobs)| *jobs).collect::<Vec<_>>(), [1]);
+    assert_eq!(hand.beat(LEASE).await, BeatReply::Lost);
 }

@@ -218,7 +218,7 @@ impl Hand {
 
     pub(crate) async fn beat(&self, lease: Duration) -> BeatReply {
         let (queue, worker) = (self.queue.clone(), self.worker);
-        let beat = Beat { queue, worker, lease, about: None };
+        let beat = Beat { queue, worker, lease, about: None, names_claims: false };
         self.engine.extend(vec![beat]).await.expect("extend").remove(0)
     }
 

@@ -62,6 +62,7 @@ macro_rules! suite {
                 too_many_finishes_are_refused_and_nothing_happens,
                 a_queue_named_twice_is_refused_and_nothing_happens,
                 promotes_what_is_due_on_the_way,
+                an_earlier_claim_again_gives_what_it_still_holds,
             }
             finish {
                 each_transition_leads_to_its_state,
@@ -91,6 +92,7 @@ macro_rules! suite {
                 many_beats_are_answered_in_order,
                 cancellations_reach_the_worker_until_the_job_ends,
                 news_about_a_worker_is_kept_until_there_is_more,
+                a_beat_names_the_claims_that_hold_jobs_if_it_is_to,
             }
             join_leave {
                 joining_again_renews_the_lease,

@@ -129,7 +129,11 @@ text_form!(WorkerId);
 /// A worker's exclusive right to end the jobs that one claim request gave it: the fencing token.
 ///
 /// The number is chosen by the client, ascends per [`WorkerId`] and is never used for a second
-/// request, so not even a store that was rolled back by a power loss can mint a token twice.
+/// request. A store uses each number once. If it is rolled back by a power loss or a fail-over, it
+/// forgets which it has used, and a copy of an old request that was on its way all the time may be
+/// granted again: then one token has stood for two grants. Nobody waits for the second one, so what
+/// it brings starts nowhere, and the worker, if it lives, hands it back; but an end that was on its
+/// way under the first one may be accepted for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The queue that the jobs were taken from.

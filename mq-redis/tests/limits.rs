@@ -133,7 +133,13 @@ async fn at_the_memory_limit_only_enqueueing_stops() {
     let [worker, reaper] = [join(&engine, LEASE * 2).await, join(&engine, LEASE * 2).await];
     let ids = claim(&engine, worker, 1, 4).await;
     assert_eq!(ids.iter().copied().collect::<HashSet<_>>(), sent);
-    let beat = Beat { queue: queue(), worker, lease: LEASE, about: Some(About::default()) };
+    let beat = Beat {
+        queue: queue(),
+        worker,
+        lease: LEASE,
+        about: Some(About::default()),
+        names_claims: false,
+    };
     let beats = engine.extend(vec![beat]).await.unwrap();
     assert!(matches!(beats[..], [BeatReply::Extended { .. }]));
     let at_ms = 1;

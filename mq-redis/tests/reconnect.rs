@@ -67,7 +67,7 @@ async fn a_frozen_server_is_given_up_and_found_again() {
     let lease = Duration::from_secs(60);
     engine.join(&queue("q"), worker, lease, &About::default()).await.unwrap();
     server.stop_process();
-    let beat = Beat { queue: queue("q"), worker, lease, about: None };
+    let beat = Beat { queue: queue("q"), worker, lease, about: None, names_claims: false };
     let asked = tokio::spawn({
         let engine = engine.clone();
         async move { engine.extend(vec![beat]).await }

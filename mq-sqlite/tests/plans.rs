@@ -11,7 +11,7 @@ macro_rules! sql {
 }
 
 /// Those that look at a bounded number of rows.
-const BOUNDED: [(&str, &str); 26] = [
+const BOUNDED: [(&str, &str); 27] = [
     ("job", sql!("job")),
     ("seq_back", sql!("seq_back")),
     ("seq_front", sql!("seq_front")),
@@ -20,6 +20,7 @@ const BOUNDED: [(&str, &str); 26] = [
     ("member", sql!("member")),
     ("hold", sql!("hold")),
     ("held", sql!("held")),
+    ("held_claims", sql!("held_claims")),
     ("next_due", sql!("next_due")),
     ("key_holder", sql!("key_holder")),
     ("claim", sql!("claim")),

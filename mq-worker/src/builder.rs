@@ -217,6 +217,7 @@ impl WorkerBuilder {
             running: Default::default(),
             backlog: Default::default(),
             outcomes: Default::default(),
+            named: Default::default(),
             stop: Default::default(),
             tally: Default::default(),
             unknown_kinds: Default::default(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mq_core::clock::now;
-use mq_core::engine::{BATCH_MAX, Claimed, Engine, EngineError, Finish, ReapRequest};
+use mq_core::engine::{BATCH_MAX, Claimed, Engine, EngineError, Finish, Holding, ReapRequest};
 use mq_core::failpoint::point;
 use mq_core::lifecycle::{Ended, Transition, decide};
 use mq_core::rng::Rng;
@@ -18,6 +18,7 @@ use mq_core::{Claim, History, QueueName, Record, WorkerId};
 use tokio::time::sleep;
 
 use crate::execute;
+use crate::pull::reconcile::Suspects;
 use crate::retrying::Retrying;
 use crate::shared::Shared;
 
@@ -45,13 +46,24 @@ struct Post {
     next_number: u64,
     /// Decided ends of jobs taken over, not yet confirmed.
     unsent: Vec<Finish>,
+    suspects: Suspects,
+    /// Whether the store says that it holds jobs of which nothing is known here.
+    holds_unknown: bool,
 }
 
 impl Housekeeper {
     pub(crate) fn new(shared: &Arc<Shared>, engine: Arc<dyn Engine>) -> Self {
         let post = |queue: &QueueName| {
             let queue = queue.clone();
-            RefCell::new(Post { queue, worker: None, next_number: 1, unsent: Vec::new() })
+            let (unsent, suspects) = (Vec::new(), Suspects::default());
+            RefCell::new(Post {
+                queue,
+                worker: None,
+                next_number: 1,
+                unsent,
+                suspects,
+                holds_unknown: false,
+            })
         };
         let posts = shared.members.queues().map(post).collect();
         Self { shared: Arc::clone(shared), engine, posts }
@@ -69,7 +81,37 @@ impl Housekeeper {
             post.next_number = 1;
             // Whoever took over the jobs that were taken over decides about them again.
             post.unsent.clear();
+            post.holds_unknown = false;
         }
+    }
+
+    /// Takes in which claims of an incarnation hold jobs.
+    pub(crate) fn name(&self, place: usize, worker: WorkerId, claims: &[Holding]) {
+        let mut post = self.posts[place].borrow_mut();
+        if claims.is_empty() || post.worker != Some(worker) {
+            return;
+        }
+        let Post { next_number, unsent, suspects, .. } = &mut *post;
+        let of = |number| unsent.iter().filter(|finish| finish.claim.number == number).count();
+        let known = |number| if number < *next_number { of(number) } else { usize::MAX };
+        post.holds_unknown = !suspects.confirm(worker, claims, known).is_empty();
+    }
+
+    /// Gives up an incarnation that holds jobs by the store's word only, so that the next sweep
+    /// takes them over as those of a dead worker, which they were. To be called between sweeps.
+    async fn leave_unknown(&self, place: usize) -> Result<(), EngineError> {
+        let (queue, worker) = {
+            let post = self.posts[place].borrow();
+            (post.queue.clone(), post.worker.filter(|_| post.holds_unknown))
+        };
+        let Some(worker) = worker else { return Ok(()) };
+        tracing::warn!(
+            target: TARGET_WORKER, %queue, %worker,
+            "the store says that a housekeeper holds jobs which it has put back, as if the store \
+             had been rolled back; they are taken over again"
+        );
+        self.lost(place, worker);
+        self.engine.leave(&queue, worker).await
     }
 
     /// Keeps house until told to stop; a round that has begun is ended.
@@ -119,6 +161,7 @@ impl Housekeeper {
     async fn sweep(&self, place: usize, stop: &Signal) -> Result<(), EngineError> {
         for _ in 0..ROUNDS_MAX {
             self.send_unsent(place).await?;
+            self.leave_unknown(place).await?;
             if stop.is_fired() {
                 break;
             }

@@ -26,6 +26,8 @@ use crate::shared::Shared;
 
 /// How long the thread may take to leave its queues.
 const STOP_MAX: Duration = Duration::from_secs(3);
+/// Every so many beats ask which claims hold jobs: once per lease.
+const NAMING_INTERVAL: u32 = 3;
 /// When an aborted task that has not ended must be blocking its thread.
 const ABORT_MAX: Duration = Duration::from_secs(1);
 
@@ -132,12 +134,13 @@ impl Duties {
         let lease = self.shared.config.lease;
         let mut heard = now();
         let mut warned = false;
+        let mut extended: u32 = 0;
         loop {
             if let Some(runtime) = &self.of_jobs {
                 let _ = runtime.spawn(std::future::ready(())).await;
             }
             let started = now();
-            let beats = self.beats(housekeeper);
+            let beats = self.beats(housekeeper, extended.is_multiple_of(NAMING_INTERVAL));
             point("beat.asking");
             let sent = timeout(lease / 3, self.engine.extend(beats.clone())).await;
             let pause = match sent {
@@ -145,6 +148,7 @@ impl Duties {
                     self.take_in(housekeeper, &beats, replies);
                     heard = started;
                     warned = false;
+                    extended = extended.wrapping_add(1);
                     lease / 3
                 }
                 failed => {
@@ -161,7 +165,7 @@ impl Duties {
         }
     }
 
-    fn beats(&self, housekeeper: &Housekeeper) -> Vec<Beat> {
+    fn beats(&self, housekeeper: &Housekeeper, names_claims: bool) -> Vec<Beat> {
         let members = &self.shared.members;
         let lease = self.shared.config.lease;
         let stopping = self.shared.stop.ordered().is_fired();
@@ -173,11 +177,12 @@ impl Duties {
         let mut beats = Vec::new();
         for (place, queue) in members.queues().enumerate() {
             if let Some(worker) = members.worker(place) {
-                let about = about.clone();
-                beats.push(Beat { queue: queue.clone(), worker, lease, about });
+                let (queue, about) = (queue.clone(), about.clone());
+                beats.push(Beat { queue, worker, lease, about, names_claims });
             }
             if let Some(worker) = housekeeper.worker(place) {
-                beats.push(Beat { queue: queue.clone(), worker, lease, about: None });
+                let (queue, about) = (queue.clone(), None);
+                beats.push(Beat { queue, worker, lease, about, names_claims });
             }
         }
         beats
@@ -187,9 +192,11 @@ impl Duties {
         for (beat, reply) in beats.iter().zip(replies) {
             let Some(place) = self.shared.members.place(&beat.queue) else { continue };
             match reply {
-                BeatReply::Extended { cancels, now_ms } => {
+                BeatReply::Extended { cancels, claims, now_ms } => {
                     self.shared.clock.learn(now_ms);
                     self.shared.cancel(place, cancels, now());
+                    housekeeper.name(place, beat.worker, &claims);
+                    self.shared.name(place, beat.worker, claims);
                 }
                 BeatReply::Lost => {
                     self.shared.lose(place, beat.worker);

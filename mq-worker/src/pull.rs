@@ -8,6 +8,7 @@
 mod asking;
 mod due;
 mod idle;
+pub(crate) mod reconcile;
 mod stopping;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use mq_core::telemetry::TARGET_WORKER;
 
 use self::asking::{Appetite, Line};
 use self::idle::Waiting;
+use self::reconcile::Suspects;
 use crate::backlog;
 use crate::error::RunError;
 use crate::execute::{self, Prepared};
@@ -46,6 +48,8 @@ pub(crate) struct Puller {
     unanswered: Option<Sent>,
     /// Blocks on the store for a wake-up; lives on while outcomes come and go.
     waiting: Option<Waiting>,
+    /// Per queue.
+    suspects: Vec<Suspects>,
     retrying: Retrying,
     /// Whether this worker was ever accepted by the store.
     joined_before: bool,
@@ -73,6 +77,7 @@ impl Puller {
             settled: Vec::new(),
             unanswered: None,
             waiting: None,
+            suspects: shared.members.queues().map(|_| Suspects::default()).collect(),
             retrying: Retrying::new("claim"),
             joined_before: false,
             rng: Rng::random(),
@@ -100,10 +105,12 @@ impl Puller {
                 self.send(sent).await;
             } else if !self.join_lost().await? {
                 // The store was not reached; the outcomes of meanwhile come first.
-            } else if let Some(sent) = self.compose() {
-                self.send(sent).await;
             } else {
-                self.idle().await;
+                self.reconcile().await;
+                match self.compose() {
+                    Some(sent) => self.send(sent).await,
+                    None => self.idle().await,
+                }
             }
         }
         Ok(())

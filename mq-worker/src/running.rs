@@ -15,6 +15,8 @@ use mq_core::{History, JobId, Priority, WorkerId};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::pull::reconcile::Came;
+
 /// A running job: everything that is needed to end it without its handler.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -171,6 +173,14 @@ impl Running {
         }
         table.alarm = next;
         (disobedient, next)
+    }
+
+    /// The jobs in the table.
+    pub(crate) fn all(&self) -> HashSet<Came> {
+        let table = self.lock();
+        let held = table.entries.iter().filter_map(|entry| entry.held.as_ref());
+        held.map(|Held { attempt, .. }| (attempt.id, attempt.claim.worker, attempt.claim.number))
+            .collect()
     }
 
     /// Takes everything out.

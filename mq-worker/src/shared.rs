@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use mq_core::clock::ServerClock;
-use mq_core::engine::About;
+use mq_core::engine::{About, Holding};
 use mq_core::registry::States;
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId, mutant};
@@ -16,6 +16,7 @@ use crate::execute::UnknownKinds;
 use crate::handlers::Handlers;
 use crate::members::Members;
 use crate::outcomes::Outcomes;
+use crate::pull::reconcile::{Mailbox, Named};
 use crate::report::Tally;
 use crate::running::Running;
 use crate::shutdown::Stop;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) running: Running,
     pub(crate) backlog: Backlog,
     pub(crate) outcomes: Outcomes,
+    pub(crate) named: Mailbox,
     pub(crate) stop: Stop,
     pub(crate) tally: Tally,
     pub(crate) unknown_kinds: UnknownKinds,
@@ -57,6 +59,14 @@ impl Shared {
         if !ids.is_empty() {
             let ids: HashSet<_> = ids.into_iter().collect();
             self.running.cancel(queue, &ids, at, self.config.timeout_grace);
+        }
+    }
+
+    /// Tells the loop which claims of an incarnation hold jobs.
+    pub(crate) fn name(&self, queue: usize, worker: WorkerId, claims: Vec<Holding>) {
+        if !claims.is_empty() && self.members.worker(queue) == Some(worker) {
+            self.named.put(Named { queue, worker, claims });
+            self.outcomes.ring();
         }
     }
 

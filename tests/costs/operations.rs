@@ -277,7 +277,8 @@ async fn wake_up(on: &impl Stage) {
 
 async fn beat(on: &impl Stage) {
     let hand = Hand::join(on.engine(), LONG).await;
-    let beat = Beat { queue: queue(), worker: hand.worker, lease: LONG, about: None };
+    let beat =
+        Beat { queue: queue(), worker: hand.worker, lease: LONG, about: None, names_claims: false };
     on.begin().await;
     on.engine().extend(vec![beat]).await.unwrap();
 }

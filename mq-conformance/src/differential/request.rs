@@ -128,12 +128,13 @@ fn with_jobs(mut lines: Vec<String>, jobs: Vec<Claimed>) -> Reply {
     Reply { lines, claimed: jobs }
 }
 
-/// A list of what is to be cancelled has no order: it is a set of news.
+/// Lists of what is to be cancelled and of claims have no order: they are sets of news.
 fn news(reply: BeatReply) -> BeatReply {
     match reply {
-        BeatReply::Extended { mut cancels, now_ms } => {
+        BeatReply::Extended { mut cancels, mut claims, now_ms } => {
             cancels.sort();
-            BeatReply::Extended { cancels, now_ms }
+            claims.sort();
+            BeatReply::Extended { cancels, claims, now_ms }
         }
         other => other,
     }

@@ -345,7 +345,8 @@ fn beat(pulse: &Pulse) -> Beat {
     let (queue, worker) = (World::queue(pulse.queue), World::worker(pulse.worker));
     let mut news = about(pulse.worker, false);
     news.stopping = true;
-    Beat { queue, worker, lease: ms(pulse.lease_ms), about: pulse.news.then_some(news) }
+    let about = pulse.news.then_some(news);
+    Beat { queue, worker, lease: ms(pulse.lease_ms), about, names_claims: true }
 }
 
 fn about(worker: u8, housekeeper: bool) -> About {

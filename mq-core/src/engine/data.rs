@@ -227,6 +227,9 @@ pub struct Beat {
     pub lease: Duration,
     /// News about the worker for people, if it changed.
     pub about: Option<About>,
+    /// Whether to name the claims that hold jobs. That costs the store a look at each of them, so
+    /// not every beat asks for it.
+    pub names_claims: bool,
 }
 
 /// Answer to a [`Beat`].
@@ -237,11 +240,23 @@ pub enum BeatReply {
     Extended {
         /// Jobs on this queue that somebody asked to cancel; only some may be this worker's.
         cancels: Vec<JobId>,
+        /// This worker's claims that hold jobs, in no order, if the beat asked. A store that was
+        /// rolled back may name some of which the worker knows nothing any more.
+        claims: Vec<Holding>,
         /// The store's time, ms since 1970.
         now_ms: u64,
     },
     /// The lease had ended; see [`QueueReply::Lost`].
     Lost,
+}
+
+/// A claim that holds jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holding {
+    /// The number in the [`Claim`].
+    pub number: u64,
+    /// How many jobs it holds.
+    pub jobs: usize,
 }
 
 /// Why [`wait`](super::Engine::wait) returned.

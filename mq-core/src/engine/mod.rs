@@ -31,7 +31,7 @@ use async_trait::async_trait;
 
 pub use self::data::{
     Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, Durability, EnqueueReply, Finish, Finished,
-    NewJob, QueueClaim, QueueReply, ReapReply, ReapRequest, Schedule, WaitReply,
+    Holding, NewJob, QueueClaim, QueueReply, ReapReply, ReapRequest, Schedule, WaitReply,
 };
 pub use self::error::{EngineError, EngineErrorKind};
 pub use self::operator::{
@@ -97,8 +97,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ///
     /// The jobs belong to the worker until it finishes them or is fenced by a sweep after its lease
     /// has ended; a worker that is late but was not swept is still itself. A repeat with the
-    /// same number gives the same jobs, and nothing new from any of its queues; a number below one
-    /// that was used gives none. Not cancel safe: a caller that drops the future owns jobs that it
+    /// same number gives what the claim still holds, and nothing new from any of its queues; a
+    /// number below one that was used gives none. Not cancel safe: a caller that drops the future owns jobs that it
     /// does not know of, until its lease ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use mq_core::JobId;
-use mq_core::engine::{About, Beat, BeatReply, EngineError, EngineErrorKind};
+use mq_core::engine::{About, Beat, BeatReply, EngineError, EngineErrorKind, Holding};
 use redis::Value;
 
-use super::finish::check_size;
+use super::finish::{ID_LEN, check_size};
 use crate::engine::RedisEngine;
 use crate::link::{Request, USUAL};
 use crate::{reply, script};
@@ -22,18 +22,21 @@ pub(crate) async fn extend(
     let mut request = Request::new();
     for group in groups() {
         let keys = engine.keys.queue(&group[0].queue);
+        let mut of_script = vec![keys.workers(), keys.about(), keys.cancels()];
         let mut args = vec![engine.now_arg()];
         for beat in group {
             let about = beat.about.as_ref().map(about_json).transpose()?;
             args.extend([beat.worker.to_text().to_vec(), lease_arg(beat.lease)]);
             args.push(about.unwrap_or_default());
+            args.push(if beat.names_claims { b"1".to_vec() } else { Vec::new() });
+            of_script.push(keys.claims(beat.worker.to_text()));
         }
-        request.script(&script::EXTEND, &[keys.workers(), keys.about(), keys.cancels()], &args);
+        request.script(&script::EXTEND, &of_script, &args);
     }
     let answers = engine.link.run(&request, USUAL).await?;
     let mut replies = Vec::with_capacity(beats.len());
     for (group, answer) in groups().zip(answers) {
-        read(engine, answer, group.len(), &mut replies)?;
+        read(engine, answer, group, &mut replies)?;
     }
     Ok(replies)
 }
@@ -41,10 +44,10 @@ pub(crate) async fn extend(
 fn read(
     engine: &RedisEngine,
     answer: Value,
-    beats: usize,
+    beats: &[Beat],
     replies: &mut Vec<BeatReply>,
 ) -> Result<(), EngineError> {
-    let [now, cancels, letters] = reply::array(answer)?;
+    let [now, cancels, letters, named] = reply::array(answer)?;
     let now_ms = reply::number(now)?;
     engine.time.learn(now_ms);
     let mut ids = Vec::new();
@@ -52,14 +55,31 @@ fn read(
         ids.extend(JobId::parse(&reply::text(id)?));
     }
     let letters = reply::text(letters)?;
-    if letters.len() != beats {
+    if letters.len() != beats.len() {
         return Err(reply::odd(&Value::BulkString(letters), "a letter per worker"));
     }
-    replies.extend(letters.iter().map(|letter| match letter {
-        b'E' => BeatReply::Extended { cancels: ids.clone(), now_ms },
-        _ => BeatReply::Lost,
-    }));
+    let mut named = reply::list(named)?.into_iter();
+    for (beat, letter) in beats.iter().zip(letters) {
+        if letter != b'E' {
+            replies.push(BeatReply::Lost);
+            continue;
+        }
+        let fields = if beat.names_claims { named.next() } else { None };
+        let claims = fields.map_or_else(|| Ok(Vec::new()), holdings)?;
+        replies.push(BeatReply::Extended { cancels: ids.clone(), claims, now_ms });
+    }
     Ok(())
+}
+
+/// Numbers of claims and the bytes of the ids that each holds, in turn.
+fn holdings(pairs: Value) -> Result<Vec<Holding>, EngineError> {
+    let mut holdings = Vec::new();
+    let mut pairs = reply::list(pairs)?.into_iter();
+    while let (Some(number), Some(bytes)) = (pairs.next(), pairs.next()) {
+        let (number, jobs) = (reply::number(number)?, reply::number(bytes)? as usize / ID_LEN);
+        holdings.push(Holding { number, jobs });
+    }
+    Ok(holdings)
 }
 
 /// The stored form of what a worker says about itself.

@@ -1,12 +1,12 @@
 //! Signs of life of workers, and the news for them.
 
 use mq_core::JobId;
-use mq_core::engine::{About, Beat, BeatReply};
+use mq_core::engine::{About, Beat, BeatReply, Holding};
 
 use crate::error::Result;
 use crate::jobs;
 use crate::sql;
-use crate::tx::{Tx, span};
+use crate::tx::{Tx, span, time};
 
 /// See [`Engine::extend`](mq_core::engine::Engine::extend).
 pub(crate) fn extend(tx: &mut Tx<'_>, beats: &[Beat]) -> Result<Vec<BeatReply>> {
@@ -24,7 +24,15 @@ fn extend_one(tx: &mut Tx<'_>, beat: &Beat) -> Result<BeatReply> {
     }
     let asked = "SELECT id FROM mq_jobs WHERE queue = ?1 AND cancel = 1 LIMIT 1000";
     let cancels: Vec<JobId> = tx.rows(asked, [queue.pk], |row| jobs::id(row, 0))?;
-    Ok(BeatReply::Extended { cancels, now_ms: tx.now() })
+    let claims = if beat.names_claims {
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Holding { number: time(row.get(0)?), jobs: time(row.get(1)?) as usize })
+        };
+        tx.rows(sql!("held_claims"), (queue.pk, beat.worker.to_string()), read)?
+    } else {
+        Vec::new()
+    };
+    Ok(BeatReply::Extended { cancels, claims, now_ms: tx.now() })
 }
 
 /// What a worker says about itself, as it is stored.

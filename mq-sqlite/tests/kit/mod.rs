@@ -110,7 +110,8 @@ impl Worker {
     }
 
     pub(crate) async fn beat(&self, lease: Duration) {
-        let beat = Beat { queue: queue(), worker: self.id, lease, about: None };
+        let beat =
+            Beat { queue: queue(), worker: self.id, lease, about: None, names_claims: false };
         let replies = self.engine.extend(vec![beat]).await.expect("beat");
         assert!(matches!(replies[..], [BeatReply::Extended { .. }]), "{replies:?}");
     }

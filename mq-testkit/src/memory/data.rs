@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, BATCH_MAX, Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, EnqueueReply, Finish,
-    Finished, NewJob, Progress, PruneLimits, QueueReply, ReapReply, ReapRequest, Schedule,
+    Finished, Holding, NewJob, Progress, PruneLimits, QueueReply, ReapReply, ReapRequest, Schedule,
 };
 use mq_core::lifecycle::{LATEST_MS, Transition};
 use mq_core::{Claim, JobId, QueueName, WorkerId};
@@ -172,8 +172,11 @@ impl Store {
         if let Some(about) = beat.about {
             worker.about = about;
         }
+        let claims = worker.claims.iter().filter(|(_, ids)| beat.names_claims && !ids.is_empty());
+        let claims = claims.map(|(number, ids)| Holding { number: *number, jobs: ids.len() });
+        let claims = claims.collect();
         let asked = queue.jobs.iter().filter(|(_, job)| job.cancel_requested);
-        BeatReply::Extended { cancels: asked.map(|(id, _)| *id).collect(), now_ms }
+        BeatReply::Extended { cancels: asked.map(|(id, _)| *id).collect(), claims, now_ms }
     }
 
     pub(crate) fn leave(&mut self, name: &QueueName, worker: WorkerId) {

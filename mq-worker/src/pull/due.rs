@@ -80,7 +80,7 @@ impl Puller {
         let lease = self.shared.config.lease;
         let beats = self.lines.iter().enumerate().filter_map(|(queue, line)| {
             let worker = self.shared.members.worker(queue)?;
-            Some(Beat { queue: line.name.clone(), worker, lease, about: None })
+            Some(Beat { queue: line.name.clone(), worker, lease, about: None, names_claims: false })
         });
         let beats: Vec<_> = beats.collect();
         let replies = self.engine.extend(beats.clone()).await?;
