@@ -39,17 +39,15 @@
 //!
 //! # What it has found
 //!
-//! * After a rollback a live worker can be said to run a job that it has ended; its beats keep the
-//!   lease, so the job waits until that worker goes. The cure is in the model, and no job is stuck
-//!   with it: a worker that has no request without an answer looks at what the store says it holds,
-//!   and gives back by a finish, which is fenced, what it got by an answered claim and does not
-//!   know of.
-//! * A copy of a `join` that arrives after its worker was taken over lets that worker in again with
-//!   no number used. A copy of one of its claims then gets jobs under a claim that was superseded,
-//!   or that its worker does not know of. A `join` that is sent once, and anew only under another
-//!   name, cures it.
-//!
-//! Both are tests of this crate.
+//! * After a rollback a live worker could be said to run a job that it had ended; its beats kept
+//!   the lease, so the job waited until that worker went. Now a worker that has no request without
+//!   an answer looks at what the store says it holds, and gives back by a finish, which is fenced,
+//!   what it got by an answered claim and does not know of; a housekeeper leaves and takes a new
+//!   name. See `mq-worker/src/pull/reconcile.rs`; the tests here run both without and with it.
+//! * A copy of a `join` that arrived after its worker was taken over let that worker in again with
+//!   no number used. A copy of one of its claims then got jobs under a claim that was superseded,
+//!   or that its worker did not know of. Now a store remembers who is gone, for a long while, and
+//!   `mq-redis` sends a `join` once. Each of the two is enough here.
 //!
 //! # How it is known that the checks can fail
 //!

@@ -26,6 +26,8 @@ pub enum Mutant {
     NumberIsNotRaised,
     /// A worker that was found gone comes back under the name that it had.
     NameIsUsedAgain,
+    /// A worker that is gone may join again, if a copy of its request comes late.
+    GoneAreForgotten,
     /// A reaper forgets what it took over if its finish is not answered.
     ReaperGivesUp,
     /// A worker does not send an end again that was not answered.
@@ -34,7 +36,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NobodyIsFenced,
         Self::NumberIsNotCompared,
         Self::FinishIsAppliedTwice,
@@ -46,6 +48,7 @@ impl Mutant {
         Self::RepeatHasANewNumber,
         Self::NumberIsNotRaised,
         Self::NameIsUsedAgain,
+        Self::GoneAreForgotten,
         Self::ReaperGivesUp,
         Self::WorkerGivesUp,
     ];

@@ -27,7 +27,8 @@ pub struct Protocol {
     pub faults: Faults,
     /// Whether workers give back what the store says that they hold and they do not know of.
     pub reconciles: bool,
-    /// Whether the request of a `join` is sent once and never again under the same name.
+    /// Whether the request of a `join` is sent once and never again under the same name, so that no
+    /// copy of it can come late.
     pub joins_once: bool,
     /// A mistake that is put in.
     pub mutant: Option<Mutant>,
@@ -87,6 +88,7 @@ impl Protocol {
         }
         if self.is(Mutant::NameIsUsedAgain) {
             state.store.members.retain(|member| member.who != who);
+            state.store.gone.retain(|other| *other != who);
             state.store.join(who);
             // Nobody thinks of what the name had before.
             state.work.iter_mut().for_each(|work| work.granted.retain(|token| token.who != who));
@@ -167,7 +169,12 @@ impl Protocol {
 
     fn arrive(&self, state: &mut State, at: usize, wanted: u8) -> Result<(), Promise> {
         match state.late.remove(at) {
-            Letter::Join(who) => state.store.join(who),
+            Letter::Join(who) => {
+                if self.is(Mutant::GoneAreForgotten) {
+                    state.store.gone.clear();
+                }
+                state.store.join(who);
+            }
             Letter::Leave(who) => state.store.leave(who),
             Letter::Ask(token) => {
                 self.grant(state, token, wanted)?;
@@ -197,6 +204,15 @@ impl Protocol {
         lost: bool,
     ) -> Result<(), Promise> {
         let Some(token) = state.unknown(process, role, job) else { return Ok(()) };
+        if role == Role::Keeper {
+            if lost {
+                state.late.push(Letter::Leave(token.who));
+            } else {
+                state.store.leave(token.who);
+            }
+            join(state, process, role);
+            return Ok(());
+        }
         let late = Late { token, past: state.store.jobs[job].past, end: End::HandedBack };
         if lost {
             state.work[job].late.push(late);
@@ -296,7 +312,8 @@ impl Model for Protocol {
     type Step = Step;
 
     fn initial(&self) -> State {
-        let mut store = Store { jobs: vec![Job::ready(); self.jobs], members: Vec::new() };
+        let mut store =
+            Store { jobs: vec![Job::ready(); self.jobs], members: Vec::new(), gone: Vec::new() };
         let mut processes = Vec::new();
         for process in 0..self.processes as u8 {
             let posts = ROLES.map(|role| Post::new(Who { process, role, incarnation: 1 }));

@@ -167,12 +167,13 @@ impl State {
             })
     }
 
-    /// A claim by which a process has a job for the store and not for itself, although the request
-    /// was answered.
+    /// A claim by which a process has a job for the store and not for itself, although its requests
+    /// were all answered.
     pub fn unknown(&self, process: usize, role: Role, job: usize) -> Option<Token> {
         let post = self.processes[process].posts[role as usize];
         let is_unknown = |token: &&Token| {
             token.who == post.who
+                && !post.is_asking
                 && token.number < post.number
                 && !self.work[job].attempts.iter().any(|attempt| attempt.token == **token)
         };
@@ -184,6 +185,7 @@ impl State {
         let stores = [Some(&mut self.store), self.saved.as_deref_mut()];
         for store in stores.into_iter().flatten() {
             store.members.iter_mut().for_each(|member| f(&mut member.who, None));
+            store.gone.iter_mut().for_each(|who| f(who, None));
             for job in &mut store.jobs {
                 for token in job.receipts.iter_mut().chain(&mut job.current) {
                     f(&mut token.who, Some(&mut token.number));

@@ -36,7 +36,8 @@ pub enum Step {
     Leave { process: usize, lost: bool },
     /// An operator cancels a job.
     Cancel { job: usize },
-    /// A process gives back a job that it holds by the store's word only.
+    /// A process gives back a job that it holds by the store's word only; a keeper takes a new
+    /// name.
     Reconcile { process: usize, role: Role, job: usize, lost: bool },
     /// The store is as durable as it is now.
     Save,
@@ -136,6 +137,8 @@ impl Protocol {
         for process in 0..self.processes {
             let roles = ROLES.into_iter().filter(|_| self.reconciles);
             let roles = roles.filter(|role| state.unknown(process, *role, job).is_some());
+            let is_idle = |role: &Role| *role == Role::Puller || state.taken(process) == 0;
+            let roles = roles.filter(is_idle);
             steps.extend(roles.map(|role| Step::Reconcile { process, role, job, lost: false }));
         }
     }

@@ -15,6 +15,8 @@ pub struct Store {
     pub jobs: Vec<Job>,
     /// The workers that are registered, in order.
     pub members: Vec<Member>,
+    /// Those that were found gone or have left and may not join again, in order.
+    pub gone: Vec<Who>,
 }
 
 /// One job. Each place has a bit and each receipt an entry of its own, so that a job can turn out
@@ -110,9 +112,11 @@ impl Store {
         }
     }
 
-    /// `join`: leaves alone whoever is being taken over.
+    /// `join`: leaves alone whoever is being taken over or is gone.
     pub fn join(&mut self, who: Who) {
-        if !self.members.iter().any(|member| member.who == who) {
+        if self.gone.binary_search(&who).is_err()
+            && !self.members.iter().any(|member| member.who == who)
+        {
             self.members.push(Member { who, is_revoked: false, last: 0 });
             self.members.sort_unstable();
         }
@@ -249,11 +253,14 @@ impl Store {
         false
     }
 
-    /// Forgets revoked workers that hold nothing any more.
+    /// Strikes revoked workers off that hold nothing any more.
     fn bury_members(&mut self) {
         let jobs = &self.jobs;
         let holds = |who| jobs.iter().any(|job| job.receipts.iter().any(|held| held.who == who));
-        self.members.retain(|member| !member.is_revoked || holds(member.who));
+        let is_left = |member: &Member| !member.is_revoked || holds(member.who);
+        self.gone.extend(self.members.iter().filter(|member| !is_left(member)).map(|m| m.who));
+        self.gone.sort_unstable();
+        self.members.retain(is_left);
     }
 }
 

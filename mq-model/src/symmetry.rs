@@ -26,11 +26,24 @@ fn forget(state: &mut State) {
         jobs.zip(&mut state.work).for_each(|(job, work)| settle(job, work));
         bury(state);
     }
+    forget_gone(state);
     for at in 0..state.work.len() {
         let mut granted = std::mem::take(&mut state.work[at].granted);
         granted.retain(|token| state.can_be_asked(*token));
         state.work[at].granted = granted;
     }
+}
+
+/// That a worker is gone matters as long as a request to join may come under its name.
+fn forget_gone(state: &mut State) {
+    let posts = state.processes.iter().flat_map(|process| process.posts).map(|post| post.who);
+    let letters = state.late.iter().filter_map(|letter| match letter {
+        Letter::Join(who) => Some(*who),
+        _ => None,
+    });
+    let names: Vec<Who> = posts.chain(letters).collect();
+    let stores = [Some(&mut state.store), state.saved.as_deref_mut()];
+    stores.into_iter().flatten().for_each(|store| store.gone.retain(|who| names.contains(who)));
 }
 
 /// The future of a job that has ended is the same however it came there, and the past of an attempt
@@ -116,6 +129,7 @@ fn sort(mut state: State) -> State {
     stores.extend(state.saved.as_deref_mut());
     for store in stores {
         store.members.sort_unstable();
+        store.gone.sort_unstable();
         store.jobs.iter_mut().for_each(|job| job.receipts.sort_unstable());
     }
     for work in &mut state.work {

@@ -55,6 +55,10 @@ fn plain(state: &State, step: Step) -> String {
             format!("process {} leaves, and starts anew", letter(process))
         }
         Step::Cancel { job } => format!("an operator cancels job {}", job + 1),
+        Step::Reconcile { process, role: Role::Keeper, job, .. } => {
+            let who = who(process, Role::Keeper);
+            format!("{who} takes a new name, because it does not know of job {}", job + 1)
+        }
         Step::Reconcile { process, role, job, .. } => {
             format!("{} gives back job {}, which it does not know of", who(process, role), job + 1)
         }

@@ -100,13 +100,16 @@ fn giving_back_what_it_does_not_know_of_frees_every_job_after_a_rollback() {
     }
 }
 
-/// A copy of the `join` of a worker that was taken over meanwhile lets it in again, with no claim
-/// number used, so that a copy of an old claim counts as a new one.
+/// A copy of the `join` of a worker that was taken over meanwhile would let it in again, with no
+/// claim number used, so that a copy of an old claim counts as a new one. Two things prevent it,
+/// each of them alone.
 #[test]
-fn a_late_join_lets_a_late_claim_in() {
+fn a_late_join_does_not_let_a_late_claim_in() {
     let faults = Faults { lapses: 1, losses: 2, ..NO_FAULTS };
     let mut protocol = Protocol::new(1, faults);
-    breaks("joins again", &protocol, "I6");
+    keeps_its_promises("who is gone is remembered", &protocol);
+    protocol.mutant = Some(Mutant::GoneAreForgotten);
+    breaks("who is gone is forgotten", &protocol, "I6");
     protocol.joins_once = true;
     keeps_its_promises("joins once", &protocol);
 }
@@ -132,6 +135,7 @@ fn every_mistake_is_found() {
         (Mutant::RepeatHasANewNumber, 1, at(0, 0, 1, 0), STUCK),
         (Mutant::NumberIsNotRaised, 2, at(0, 0, 0, 1), "I6"),
         (Mutant::NameIsUsedAgain, 1, at(0, 1, 0, 1), "I6"),
+        (Mutant::GoneAreForgotten, 1, at(0, 1, 2, 0), "I6"),
         (Mutant::ReaperGivesUp, 1, at(1, 0, 1, 0), STUCK),
         (Mutant::WorkerGivesUp, 1, at(0, 0, 1, 0), STUCK),
     ];

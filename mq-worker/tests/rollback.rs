@@ -1,4 +1,4 @@
-//! A store that lost its last second, as by a power loss or a fail-over, under workers that live on.
+//! A store that lost its last second, as by a power loss or a fail-over, under live workers.
 
 #![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
@@ -84,6 +84,12 @@ async fn a_job_whose_end_was_rolled_back_under_a_live_worker_runs_again() {
     nothing_left(&mq).await;
 }
 
+/// The only key that is called so.
+async fn key(server: &RedisServer, pattern: &str) -> Option<String> {
+    let redis::Value::Array(keys) = redis(server, &["KEYS", pattern]).await else { return None };
+    keys.first().map(|key| redis::from_redis_value_ref(key).unwrap())
+}
+
 /// As after a rollback to when the housekeeper had taken a job over and not yet put it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_a_housekeeper_does_not_know_of_runs_again() {
@@ -96,7 +102,9 @@ async fn a_job_that_a_housekeeper_does_not_know_of_runs_again() {
         workers.into_iter().find(|stats: &WorkerStats| stats.about.housekeeper)
     };
     eventually(|| "a housekeeper".into(), async || housekeeper().await.is_some()).await;
-    let claims = format!("mq:{{default}}:claims:{}", housekeeper().await.unwrap().worker);
+    let claims = format!("*:claims:{}", housekeeper().await.unwrap().worker);
+    eventually(|| "its first sweep".into(), async || key(&server, &claims).await.is_some()).await;
+    let claims = key(&server, &claims).await.unwrap();
     let is_second = async || {
         let last = redis(&server, &["HGET", &claims, "last"]).await;
         last == redis::Value::BulkString(b"2".to_vec())
@@ -104,7 +112,8 @@ async fn a_job_that_a_housekeeper_does_not_know_of_runs_again() {
     eventually(|| "its second sweep".into(), is_second).await;
     within(mq.admin().pause("default")).await.unwrap();
     let id = within(mq.enqueue(Task { n: 1 }).into_future()).await.unwrap().id;
-    redis(&server, &["LREM", "mq:{default}:ready", "1", &id.to_string()]).await;
+    let ready = key(&server, "*:ready").await.unwrap();
+    redis(&server, &["LREM", &ready, "1", &id.to_string()]).await;
     redis(&server, &["HSET", &claims, "1", &id.to_string()]).await;
     within(mq.admin().resume("default")).await.unwrap();
     notes.has("1", 1).await;

@@ -38,6 +38,7 @@ pub(crate) enum Case {
     Idle,
     WakeUp,
     Beat,
+    BeatNaming,
     Sweep,
     Tidy,
     Reap,
@@ -68,6 +69,7 @@ pub(crate) const CASES: [(&str, Case); 26] = [
     ("idle: wait for nothing, claim nothing", Case::Idle),
     ("idle: be woken by 1 job, claim it", Case::WakeUp),
     ("idle: beat", Case::Beat),
+    ("beat that names the claims of 100 jobs", Case::BeatNaming),
     ("idle: sweep", Case::Sweep),
     ("idle: promote and prune nothing", Case::Tidy),
     ("reap 1 dead worker with 100 jobs", Case::Reap),
@@ -87,6 +89,7 @@ impl Case {
             Self::Idle => idle(on).await,
             Self::WakeUp => wake_up(on).await,
             Self::Beat => beat(on).await,
+            Self::BeatNaming => beat_naming(on).await,
             Self::Sweep => sweep(on).await,
             Self::Tidy => tidy(on).await,
             Self::Reap => reap(on).await,
@@ -279,6 +282,19 @@ async fn beat(on: &impl Stage) {
     let hand = Hand::join(on.engine(), LONG).await;
     let beat =
         Beat { queue: queue(), worker: hand.worker, lease: LONG, about: None, names_claims: false };
+    on.begin().await;
+    on.engine().extend(vec![beat]).await.unwrap();
+}
+
+/// What every third beat asks, of a worker whose jobs came in ten claims.
+async fn beat_naming(on: &impl Stage) {
+    let hand = Hand::join(on.engine(), LONG).await;
+    put(on.engine(), 100, plain).await;
+    for number in 1..=10 {
+        hand.take(number, 10).await;
+    }
+    let worker = hand.worker;
+    let beat = Beat { queue: queue(), worker, lease: LONG, about: None, names_claims: true };
     on.begin().await;
     on.engine().extend(vec![beat]).await.unwrap();
 }

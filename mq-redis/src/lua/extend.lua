@@ -11,7 +11,7 @@
 -- ARGV[worker*4+0] about  what the worker says about itself, '' if that has not changed
 -- ARGV[worker*4+1] names  '1' to name the claims that hold jobs, '' for not
 -- Returns {now, ids that somebody asked to cancel, per worker a letter: 'E' extended or 'L' lost,
--- number and bytes of ids of each claim, in turn, of each worker that is extended and to name them}.
+-- number and bytes of ids per claim, in turn, of each worker that is extended and asked to say so}.
 
 local function sizes(fields)
   local all = {}
