@@ -45,7 +45,7 @@ pub(crate) enum Case {
 }
 
 /// All of them, with their names.
-pub(crate) const CASES: [(&str, Case); 26] = [
+pub(crate) const CASES: [(&str, Case); 27] = [
     ("enqueue 1", Case::Enqueue(1, plain)),
     ("enqueue 100", Case::Enqueue(100, plain)),
     ("enqueue 1000", Case::Enqueue(1000, plain)),

@@ -96,10 +96,10 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// order given; due jobs are promoted on the way. One round trip for both.
     ///
     /// The jobs belong to the worker until it finishes them or is fenced by a sweep after its lease
-    /// has ended; a worker that is late but was not swept is still itself. A repeat with the
-    /// same number gives what the claim still holds, and nothing new from any of its queues; a
-    /// number below one that was used gives none. Not cancel safe: a caller that drops the future owns jobs that it
-    /// does not know of, until its lease ends.
+    /// has ended; a worker that is late but was not swept is still itself. A repeat with the same
+    /// number gives what the claim still holds, and nothing new from any of its queues; a lower number
+    /// that was never used gives none. Not cancel safe: a caller that drops the future owns
+    /// jobs that it does not know of, until its lease ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 
     /// Ends claims on jobs, each by its transition; answers per job, in order. Of two ends of one
