@@ -97,8 +97,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ///
     /// The jobs belong to the worker until it finishes them or is fenced by a sweep after its lease
     /// has ended; a worker that is late but was not swept is still itself. A repeat with the same
-    /// number gives what the claim still holds, and nothing new from any of its queues; a lower number
-    /// that was never used gives none. Not cancel safe: a caller that drops the future owns
+    /// number gives what the claim still holds, and nothing new from any of its queues; a lower
+    /// number that was never used gives none. Not cancel safe: a caller that drops the future owns
     /// jobs that it does not know of, until its lease ends.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError>;
 
