@@ -7,7 +7,7 @@ use super::repo::{Finding, Repo};
 ///
 /// `mq-worker` and the engines do not know each other: only so can an engine be added without
 /// touching the worker, and the suite in `mq-conformance` mean the same for all of them.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("mq-core", &[]),
     ("mq-macros", &[]),
     ("mq-redis", &["mq-core"]),
@@ -20,6 +20,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("mq-cli", &["mq"]),
     // A program that measures, on throw-away servers, and uses mq as its users do.
     ("mq-bench", &["mq", "mq-core", "mq-testkit"]),
+    // What reads bytes of strangers, wherever it is.
+    ("mq-fuzz", &["mq-cli", "mq-core", "mq-redis", "mq-sqlite", "mq-testkit"]),
     // The same task in mq and in its peers, outside of the workspace because of what they bring.
     ("mq-peers", &["mq"]),
     // A program of its own for the fault tests, which uses mq as its users do.

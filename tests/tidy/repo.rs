@@ -98,6 +98,7 @@ impl File {
             || path.starts_with("/mq-testkit/") && !path.starts_with("/mq-testkit/src/memory/")
             || path.starts_with("/mq-conformance/")
             || path.starts_with("/mq-chaos/")
+            || path.starts_with("/mq-fuzz/")
     }
 
     /// Whether it is an example, which is what users copy from.
