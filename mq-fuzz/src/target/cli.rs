@@ -47,16 +47,64 @@ fn check(bytes: &[u8]) {
     let program = std::iter::once(OsString::from("mq"));
     let typed = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     let args: Vec<_> = program.chain(typed.map(|word| OsString::from_vec(word.to_vec()))).collect();
-    match cli::refused(&args) {
-        None => promise::deep(),
-        Some(text) => text.split('\n').for_each(promise::harmless),
-    }
+    understood(&args);
+    typed_well(&mut Source::new(bytes));
     let text = String::from_utf8_lossy(bytes);
     shown(&text);
     shown(&Source::new(bytes).text());
     let mut source = Source::new(bytes);
     let (now_ms, at_ms) = (source.number(), source.number());
     promise::message(&cli::stamp(now_ms, at_ms));
+}
+
+fn understood(args: &[OsString]) {
+    match cli::refused(args) {
+        None => promise::deep(),
+        Some(text) => text.split('\n').for_each(promise::harmless),
+    }
+}
+
+/// A command with options that it has, and values of any content for them.
+fn typed_well(source: &mut Source<'_>) {
+    const COMMANDS: [&str; 8] = [
+        "status",
+        "jobs dead",
+        "job",
+        "retry",
+        "queue",
+        "enqueue kind",
+        "transfer --to r",
+        "delete --all-matching --state dead",
+    ];
+    const OPTIONS: [&str; 12] = [
+        "--kind",
+        "--tag",
+        "--error",
+        "--queue",
+        "--cursor",
+        "--limit",
+        "--delay",
+        "--at",
+        "--key",
+        "--rate",
+        "--priority",
+        "--url",
+    ];
+    let command = COMMANDS[source.below(COMMANDS.len())];
+    let mut args: Vec<_> =
+        std::iter::once("mq").chain(command.split(' ')).map(OsString::from).collect();
+    while !source.is_empty() && args.len() < 12 {
+        match source.below(4) {
+            0 => args.push(source.text().into()),
+            1 => args.push(source.id().to_string().into()),
+            2 => args.push(OsString::from_vec(source.bytes().to_vec())),
+            _ => {
+                args.push(OPTIONS[source.below(OPTIONS.len())].into());
+                args.push(source.text().into());
+            }
+        }
+    }
+    understood(&args);
 }
 
 fn shown(text: &str) {

@@ -46,7 +46,7 @@ fn check(bytes: &[u8]) {
     let folder = store::folder();
     let path = folder.path().join("jobs.db");
     std::fs::write(&path, file).expect("a file");
-    store::exercise(&path);
+    store::exercise(&path, false);
 }
 
 fn seeds() -> Vec<Vec<u8>> {

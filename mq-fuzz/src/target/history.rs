@@ -38,9 +38,13 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn check(bytes: &[u8]) {
+    let mut source = Source::new(bytes);
+    let made = made(&mut source);
+    assert_eq!(History::decode(&made.encode()), made);
+    decided(&made, source);
     // The longest amplification: a number of one digit and a comma takes eight bytes, doubled.
     let past = promise::within(bytes.len() * 64 + 4_096, || History::decode(bytes));
-    if past != History::default() {
+    if past != History::default() || made != History::default() {
         promise::deep();
     }
     assert_eq!(History::decode(&past.encode()), past);
@@ -48,11 +52,27 @@ fn check(bytes: &[u8]) {
     assert!(past.next_attempt() >= past.attempts);
     let revived = past.clone().revived();
     assert_eq!((revived.attempts, revived.lifetime_attempts()), (0, past.lifetime_attempts()));
-    let mut source = Source::new(bytes);
+    decided(&past, Source::new(bytes));
+}
+
+/// A past of any content that mq could give it.
+fn made(source: &mut Source<'_>) -> History {
+    let mut past = History::default();
+    (past.attempts, past.attempts_before) = (source.number() as u32, source.number() as u32);
+    past.snoozes = source.number() as u32;
+    for _ in 0..source.below(24) {
+        past.push_error(source.number(), &source.text());
+        past.push_interruption(source.number());
+    }
+    past.ended_ms = source.flag().then(|| source.number());
+    if source.flag() { past.discarded(source.number()) } else { past }
+}
+
+fn decided(past: &History, mut source: Source<'_>) {
     let (policy, ended, now_ms) = (policy(&mut source), ended(&mut source), source.number());
     let mut rng = Rng::seeded(u64::from(source.byte()));
     let now_ms = now_ms.min(LATEST_MS);
-    let decision = lifecycle::decide(&policy, &past, &ended, now_ms, &mut rng);
+    let decision = lifecycle::decide(&policy, past, &ended, now_ms, &mut rng);
     let at_ms = match decision.transition {
         Transition::Retry { at_ms } | Transition::Schedule { at_ms } => Some(at_ms),
         Transition::Retain { until_ms } => Some(until_ms),

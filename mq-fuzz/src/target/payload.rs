@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Target, cuts};
-use crate::input::{ID, queue};
+use crate::input::{ID, Source, queue};
 use crate::promise;
 
 pub(super) const TARGET: Target = Target {
@@ -135,6 +135,47 @@ fn bench() -> &'static Bench {
 }
 
 fn check(bytes: &[u8]) {
+    handle(bytes);
+    let mut made = String::new();
+    json(&mut Source::new(bytes), 6, &mut made);
+    handle(made.as_bytes());
+}
+
+/// JSON of any shape, with the names that the jobs know.
+fn json(source: &mut Source<'_>, depth: usize, out: &mut String) {
+    const NAMES: [&str; 8] = ["user_id", "secret", "what", "tree", "boxed", "Bye", "at", "bytes"];
+    let kind = if depth == 6 { 7 } else { source.below(if depth == 0 { 5 } else { 8 }) };
+    match kind {
+        0 => out.push_str("null"),
+        1 => out.push_str(&source.number().to_string()),
+        2 => out.push_str(&f64::from_bits(source.number()).to_string().replace("NaN", "-0.0")),
+        3 => out.push_str(&Value::from(source.text()).to_string()),
+        4 => out.push_str(if source.flag() {
+            "\"Welcome\""
+        } else {
+            "{\"Bye\":{\"at\":1,\"bytes\":[0]}}"
+        }),
+        5 | 6 => {
+            out.push('[');
+            for at in 0..source.below(4) {
+                out.push_str(if at > 0 { "," } else { "" });
+                json(source, depth - 1, out);
+            }
+            out.push(']');
+        }
+        _ => {
+            out.push('{');
+            for at in 0..source.below(4) {
+                let name = NAMES[source.below(NAMES.len())];
+                out.push_str(&format!("{}\"{name}\":", if at > 0 { "," } else { "" }));
+                json(source, depth - 1, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn handle(bytes: &[u8]) {
     let bench = bench();
     for entry in &bench.entries {
         let claim = Claim { queue: queue(), worker: WorkerId::random(), number: 1 };

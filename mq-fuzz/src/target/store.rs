@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use mq_core::engine::{
-    About, Beat, ClaimRequest, Engine, EngineError, Finish, ListRequest, NewJob, PruneLimits,
-    QueueClaim, ReapRequest, Schedule,
+    About, Beat, BeatReply, ClaimRequest, Claimed, Engine, EngineError, Finish, Finished,
+    ListRequest, NewJob, PruneLimits, QueueClaim, ReapRequest, Schedule,
 };
 use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId, chain_text};
@@ -82,14 +82,16 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
-/// Opens a file and asks everything of it.
-pub(super) fn exercise(path: &PathBuf) {
+/// Opens a file and asks everything of it. If nothing was done to the job that is ready, nor to what
+/// is about the whole queue, it must come to a worker, who can end it and is not lost meanwhile.
+pub(super) fn exercise(path: &PathBuf, is_first_whole: bool) {
     runtime().block_on(async {
         match SqliteEngine::connect(&url(path)).await {
             Ok(engine) => {
                 promise::deep();
                 look(&engine).await;
-                work(&engine).await;
+                let is_done = work(&engine).await;
+                assert!(is_done || !is_first_whole, "a job is kept up by what was done to others");
                 operate(&engine).await;
                 look(&engine).await;
             }
@@ -146,12 +148,14 @@ async fn audit(engine: &SqliteEngine, repair: bool) {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-async fn work(engine: &SqliteEngine) {
+/// Whether the first job was done, and signs of life were accepted.
+async fn work(engine: &SqliteEngine) -> bool {
     let worker: WorkerId = ID[1].parse().expect("an id of ours");
     let claim = |number| Claim { queue: queue(), worker, number };
     heard(engine.join(&queue(), worker, HOUR, &About::default()).await);
     let beat = Beat { queue: queue(), worker, lease: HOUR, about: None };
-    heard(engine.extend(vec![beat]).await);
+    let beats = heard(engine.extend(vec![beat]).await).unwrap_or_default();
+    let is_alive = matches!(beats[..], [BeatReply::Extended { .. }]);
     heard(engine.promote(&queue(), 9).await);
     // Twice: the second sweep finds who has been gone for long.
     for number in [1, 2] {
@@ -160,6 +164,8 @@ async fn work(engine: &SqliteEngine) {
     let asked = vec![QueueClaim { claim: claim(3), limit: 9 }];
     let request = ClaimRequest { finishes: Vec::new(), limit: 9, queues: asked };
     let jobs = heard(engine.claim(request).await).map(|reply| reply.jobs).unwrap_or_default();
+    let is_mine = |job: &Claimed| job.id == id(1);
+    let first = jobs.iter().position(is_mine);
     let endings = [Transition::Done, Transition::Bury, Transition::Retry { at_ms: 1 << 52 }];
     let ends = jobs.into_iter().zip(endings.into_iter().cycle()).map(|(job, transition)| Finish {
         id: job.id,
@@ -172,9 +178,10 @@ async fn work(engine: &SqliteEngine) {
         failed: true,
         run_time: HOUR,
     });
-    heard(engine.finish(ends.collect()).await);
+    let ended = heard(engine.finish(ends.collect()).await).unwrap_or_default();
     heard(engine.prune(&queue(), PruneLimits::default()).await);
     heard(engine.leave(&queue(), worker).await);
+    is_alive && first.and_then(|at| ended.get(at)) == Some(&Finished::Applied)
 }
 
 async fn operate(engine: &SqliteEngine) {

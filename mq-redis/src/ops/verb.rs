@@ -2,6 +2,7 @@
 //! has changed in between.
 
 use mq_core::engine::{Act, BATCH_MAX, EngineError, EngineErrorKind};
+use mq_core::name::quoted;
 use mq_core::{JobId, QueueName, Record, State};
 use redis::{Cmd, Value};
 
@@ -143,6 +144,7 @@ pub(super) fn state_of(word: &str) -> Result<State, EngineError> {
         "dead" => State::Dead,
         "cancelled" => State::Cancelled,
         word => {
+            let word = quoted(word);
             let message = format!("a script answered `{word}`, which this mq does not understand");
             return Err(EngineError::new(EngineErrorKind::Invalid, message));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mq_core::JobId;
-use mq_core::engine::{EngineError, FindingKind};
+use mq_core::engine::{EngineError, FindingKind, total};
 
 use super::Audit;
 use super::scan::FirstLook;
@@ -110,6 +110,7 @@ async fn chunk_len(audit: &Audit<'_>) -> Result<usize, EngineError> {
     for level in 0..3 {
         request.cmd(command("LLEN", &keys.ready(level)));
     }
-    let entries: u64 = ask(audit.engine, &request).await?.filter_map(number).sum();
+    let lengths: Vec<u64> = ask(audit.engine, &request).await?.filter_map(number).collect();
+    let entries = total(&lengths);
     Ok(usize::try_from(SCAN_MAX / entries.max(1)).unwrap_or(1).clamp(1, LOOK_MAX))
 }
