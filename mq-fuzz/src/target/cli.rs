@@ -47,7 +47,9 @@ fn check(bytes: &[u8]) {
     let program = std::iter::once(OsString::from("mq"));
     let typed = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     let args: Vec<_> = program.chain(typed.map(|word| OsString::from_vec(word.to_vec()))).collect();
-    understood(&args);
+    if understood(&args) {
+        promise::deep();
+    }
     typed_well(&mut Source::new(bytes));
     let text = String::from_utf8_lossy(bytes);
     shown(&text);
@@ -57,11 +59,10 @@ fn check(bytes: &[u8]) {
     promise::message(&cli::stamp(now_ms, at_ms));
 }
 
-fn understood(args: &[OsString]) {
-    match cli::refused(args) {
-        None => promise::deep(),
-        Some(text) => text.split('\n').for_each(promise::harmless),
-    }
+fn understood(args: &[OsString]) -> bool {
+    let refused = cli::refused(args);
+    refused.iter().flat_map(|text| text.split('\n')).for_each(promise::harmless);
+    refused.is_none()
 }
 
 /// A command with options that it has, and values of any content for them.

@@ -93,7 +93,6 @@ macro_rules! job {
             type Error = Infallible;
             async fn run(self, _: Context) -> Result<(), Infallible> {
                 same(&self);
-                promise::deep();
                 Ok(())
             }
         }
@@ -135,7 +134,9 @@ fn bench() -> &'static Bench {
 }
 
 fn check(bytes: &[u8]) {
-    handle(bytes);
+    if handle(bytes) {
+        promise::deep();
+    }
     let mut made = String::new();
     json(&mut Source::new(bytes), 6, &mut made);
     handle(made.as_bytes());
@@ -175,8 +176,9 @@ fn json(source: &mut Source<'_>, depth: usize, out: &mut String) {
     }
 }
 
-fn handle(bytes: &[u8]) {
-    let bench = bench();
+/// Whether a handler got to see the payload.
+fn handle(bytes: &[u8]) -> bool {
+    let (bench, mut is_seen) = (bench(), false);
     for entry in &bench.entries {
         let claim = Claim { queue: queue(), worker: WorkerId::random(), number: 1 };
         let facts = AttemptFacts {
@@ -191,7 +193,7 @@ fn handle(bytes: &[u8]) {
         let attempt = Attempt::new(facts, bench.client.clone(), Signal::new());
         let request = JobRequest::new(Arc::new(attempt), bytes.to_vec());
         match bench.runtime.block_on(entry.handler().call(request, Arc::new(()))) {
-            Outcome::Done => {}
+            Outcome::Done => is_seen = true,
             Outcome::Malformed { error } => {
                 promise::message(&error);
                 assert!(!error.contains(SECRET), "{error}");
@@ -199,6 +201,7 @@ fn handle(bytes: &[u8]) {
             other => panic!("{other:?}"),
         }
     }
+    is_seen
 }
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -95,7 +95,8 @@ async fn ask_script(
     for _ in 0..TRIES_MAX {
         let workers = registered(engine, queue).await?;
         let texts = ids.iter().map(|id| id.to_text().to_vec());
-        let call = call(engine, queue, &script::AUDIT, depth, &workers, texts).await?;
+        let rest = (ids.len(), texts);
+        let call = call(engine, queue, &script::AUDIT, depth, &workers, rest).await?;
         if let Some(replies) = call {
             return Ok(replies.map(|words| Found::read(list(words).map(text))).collect());
         }
