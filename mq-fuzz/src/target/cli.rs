@@ -132,7 +132,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "queue|mail|pause",
         "workers",
         "audit|--repair",
-        "jobs|dead|--limit|10|--kind|k|--error|timed out|--cursor|{\"queue\":\"q\",\"within\":null}",
+        "jobs|dead|--limit|10|--kind|k|--error|late|--cursor|{\"queue\":\"q\",\"within\":null}",
         "job|0M1u000000000000000000",
         "retry|--all-matching|--state|dead|--rate|7|--yes",
         "run-now|0M1u000000000000000000",

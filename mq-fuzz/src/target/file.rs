@@ -3,7 +3,8 @@
 //! * It is opened, or refused with a message: no panic, no end of the process, no waiting.
 //! * One that is opened keeps the promises of `rows`.
 //!
-//! An input is how much of the file is left, and changes: a place in three bytes, and what is there.
+//! An input is how much of the file is left, and changes: a place in three bytes, and what is put
+//! there.
 
 use super::{Target, store};
 use crate::input::{Source, put_bytes};

@@ -1,5 +1,5 @@
 //! Sorts of input, one file each. A target is a function of bytes: it never returns anything, and
-//! panics when a promise about its input is broken. What the promises are stands on top of its file.
+//! panics when a promise about its input is broken. The promises stand on top of its file.
 //!
 //! Schedules (`cron`) get a file here as soon as mq reads any.
 

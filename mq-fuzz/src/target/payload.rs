@@ -1,6 +1,6 @@
 //! Payloads, as a worker gives them to a handler.
 //!
-//! * Any bytes end in an outcome: the handler ran, or they are malformed, which is said in a message
+//! * Any bytes end in an outcome: the handler ran, or they are malformed, as is said in a message
 //!   that can be printed and has nothing of the payload in it. A million brackets are no exception.
 //! * A handler gets exactly the numbers and bytes that are in the payload.
 
@@ -205,7 +205,8 @@ fn handle(bytes: &[u8]) -> bool {
 }
 
 fn seeds() -> Vec<Vec<u8>> {
-    let full = br#"{"user_id":9007199254740993,"secret":"Zq9Xw7","what":{"Bye":{"at":-0.0,"bytes":[0,255]}}}"#;
+    let full =
+        br#"{"user_id":9007199254740993,"secret":"Zq9Xw7","what":{"Bye":{"at":-0.0,"bytes":[0]}}}"#;
     let mut seeds: Vec<Vec<u8>> = cuts(full, 10).collect();
     for text in [
         &full[..],

@@ -1,8 +1,8 @@
 //! A file of ours in which another program has written: any value in any column, of any type, for
 //! SQLite's columns take them all.
 //!
-//! * It is opened, or refused with a message. Then every method ends with an answer or an error that
-//!   can be printed, and no thread of the engine dies.
+//! * It is opened, or refused with a message. Then every method ends with an answer, or an error
+//!   that can be printed, and no thread of the engine dies.
 //! * What was done to other jobs and to other tables keeps no worker from the job that is whole.
 //! * Pages come to an end, sums of sizes do not overflow, and what is listed is in its state.
 //!

@@ -26,7 +26,8 @@ use crate::promise;
 const ROWS: &str = "
     UPDATE mq_meta SET store = '0M1u9999999999999999w0', last_ms = 0, lease_ms = 0;
     INSERT INTO mq_queues (pk, name, enqueued) VALUES (1, 'q', 6), (2, 'r', 0);
-    INSERT INTO mq_jobs (pk, queue, id, state, level, seq, at_ms, worker, number, key, history, record)
+    INSERT INTO mq_jobs
+        (pk, queue, id, state, level, seq, at_ms, worker, number, key, history, record)
     VALUES
         (1, 1, 'A1', 0, 1, 1, NULL, NULL, NULL, 'key', NULL, x'010301016b7b7d'),
         (2, 1, 'A2', 1, 1, NULL, 1700000000000, NULL, NULL, NULL, NULL, x'010301016b7b7d'),
@@ -82,8 +83,8 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
-/// Opens a file and asks everything of it. If nothing was done to the job that is ready, nor to what
-/// is about the whole queue, it must come to a worker, who can end it and is not lost meanwhile.
+/// Opens a file and asks everything of it. If nothing was done to the job that is ready, nor to
+/// what is about the whole queue, it must come to a worker, who ends it and is not lost meanwhile.
 pub(super) fn exercise(path: &PathBuf, is_first_whole: bool) {
     runtime().block_on(async {
         match SqliteEngine::connect(&url(path)).await {

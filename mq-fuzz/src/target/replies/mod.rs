@@ -5,7 +5,7 @@
 //! * Errors, findings and warnings are short and can be printed: a reply can quote a stranger.
 //! * What is read is not larger than what was sent.
 //!
-//! An input is the number of a method, a byte of choices and the replies, in the notation of `tree`,
+//! An input is the number of a method, a byte of choices and the replies, in the notation of `tree`
 //! or, with the highest bit of the choices, as they come over the wire.
 
 mod ops;
