@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+/// The first ms of the year 10000, since 1970.
+const YEAR_10000_MS: u64 = 253_402_300_800_000;
+
 /// Reads `500ms`, `30s`, `5m`, `2h`, `7d`.
 pub(crate) fn parse_delay(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number with its unit: 500ms, 30s, 5m, 2h or 7d".to_owned();
@@ -25,7 +28,12 @@ pub(crate) fn parse_delay(text: &str) -> Result<Duration, String> {
 pub(crate) fn parse_at(text: &str) -> Result<u64, String> {
     let wrong = || "write it with its offset, such as 2030-01-31T08:00:00+01:00 or …Z".to_owned();
     let at = DateTime::parse_from_rfc3339(text).map_err(|_| wrong())?;
-    u64::try_from(at.timestamp_millis()).map_err(|_| "it is before 1970".to_owned())
+    match u64::try_from(at.timestamp_millis()) {
+        Err(_) => Err("it is before 1970".to_owned()),
+        // Years of five digits are shown in another form than they would be read in.
+        Ok(YEAR_10000_MS..) => Err("it is after the year 9999".to_owned()),
+        Ok(ms) => Ok(ms),
+    }
 }
 
 /// A time for people.
@@ -78,6 +86,10 @@ mod tests {
         assert_eq!(parse_at("1970-01-01T01:00:01+01:00"), Ok(1_000));
         assert!(parse_at("2030-01-31T08:00:00").is_err());
         assert!(parse_at("1960-01-31T08:00:00Z").is_err());
+        assert_eq!(parse_at("9999-12-31T23:59:59.999Z"), Ok(YEAR_10000_MS - 1));
+        for late in ["9999-12-31T23:59:60Z", "9999-12-31T23:59:59-01:00"] {
+            assert!(parse_at(late).unwrap_err().contains("9999"), "{late}");
+        }
         assert_eq!(stamp(1_000), "1970-01-01T00:00:01.000Z");
         assert_eq!(stamp(u64::MAX), u64::MAX.to_string());
     }

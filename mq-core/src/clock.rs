@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::lifecycle::LATEST_MS;
+
 /// An estimate of the store's clock: this process's monotonic clock plus what the store's replies
 /// have said.
 ///
@@ -54,7 +56,8 @@ impl ServerClock {
     /// eighth of the difference, a later one at once, and one that is far off (the server's clock
     /// was set) at once as well.
     pub fn learn(&self, server_ms: u64) {
-        let said = server_ms as i64 - self.elapsed_ms();
+        // A server can say anything.
+        let said = server_ms.min(LATEST_MS) as i64 - self.elapsed_ms();
         let known = self.origin_ms.load(Ordering::Relaxed);
         let late_by = known - said;
         let origin = if self.heard.swap(true, Ordering::Relaxed) && (0..STEP_MS).contains(&late_by)
@@ -115,6 +118,15 @@ mod tests {
         assert!((3_000..4_000).contains(&off(&clock, 1_000_000)));
         clock.learn(900_000);
         assert!((0..100).contains(&off(&clock, 900_000)));
+    }
+
+    #[test]
+    fn a_server_may_say_any_time() {
+        let clock = ServerClock::new();
+        for server_ms in [u64::MAX, 1 << 63, i64::MAX as u64, 0, u64::MAX] {
+            clock.learn(server_ms);
+            assert!(off(&clock, server_ms.min(LATEST_MS)) < 100, "{server_ms}");
+        }
     }
 
     #[test]

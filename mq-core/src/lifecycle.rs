@@ -253,8 +253,8 @@ fn interrupted(policy: &Policy, past: &mut History, now_ms: u64, rng: &mut Rng) 
         past.push_error(now_ms, &error);
         bury(past, DeathReason::Poison, now_ms)
     } else {
-        let spread_ms = INTERRUPTION_SPREAD.as_millis() as u64;
-        Transition::Retry { at_ms: now_ms.saturating_add(rng.between(0, spread_ms)) }
+        let spread_ms = rng.between(0, INTERRUPTION_SPREAD.as_millis() as u64);
+        Transition::Retry { at_ms: later(now_ms, Duration::from_millis(spread_ms)) }
     }
 }
 
@@ -343,6 +343,21 @@ mod tests {
             },
         };
         assert!(expected, "{case}");
+    }
+
+    #[test]
+    fn no_time_is_later_than_a_store_keeps() {
+        for ended in all_endings() {
+            let policy = Policy { retention: Some(Duration::MAX), ..Policy::DEFAULT };
+            let past = History::default();
+            let decision = decide(&policy, &past, &ended, LATEST_MS, &mut Rng::seeded(7));
+            let at_ms = match decision.transition {
+                Transition::Retry { at_ms } | Transition::Schedule { at_ms } => at_ms,
+                Transition::Retain { until_ms } => until_ms,
+                _ => continue,
+            };
+            assert_eq!(at_ms, LATEST_MS, "{ended:?}");
+        }
     }
 
     #[test]

@@ -71,6 +71,29 @@ fn is_unprintable(character: char) -> bool {
             | '\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Text of strangers in a line for people: what could garble a log or a terminal is escaped, all
+/// else stays. Doing it twice changes nothing.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unprintable(character) {
+            shown.extend(character.escape_debug());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// The same for a message, which is to stay short: of a longer text, the first 200 characters.
+pub fn quoted(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 200;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => printable(&text[..end]) + "…",
+        None => printable(text),
+    }
+}
+
 /// The name of a queue: a list of jobs that workers take from.
 ///
 /// Cheap to clone. Made with [`FromStr`]; see [`check`] for what is allowed.
@@ -152,6 +175,14 @@ mod tests {
             assert!(matches!(error, NameError::Control { .. }), "{name:?}");
             assert!(!error.to_string().chars().any(is_unprintable), "{error}");
         }
+    }
+
+    #[test]
+    fn text_of_strangers_is_made_printable_and_short() {
+        assert_eq!(printable("a\u{1b}[31m\n\u{202e}é{語"), "a\\u{1b}[31m\\n\\u{202e}é{語");
+        assert_eq!(printable(&printable("\r\u{feff}")), "\\r\\u{feff}");
+        assert_eq!(quoted(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(quoted(&"é".repeat(201)), "é".repeat(200) + "…");
     }
 
     #[test]

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use mq_core::clock;
 use mq_core::engine::{Durability, EngineError};
+use mq_core::name::quoted;
 use redis::Value;
 
 use crate::link::{Link, Patience, Request, info_field, info_text, refusal};
+use crate::reply;
 use crate::url::Settings;
 
 /// How often the server is looked at again, at most.
@@ -80,7 +82,7 @@ pub(crate) async fn look(link: &Link, patience: Patience) -> Result<Report, Engi
     }
     let is_default = matches!(whoami, Value::BulkString(name) if name == b"default");
     Ok(Report {
-        info: info_text(info).unwrap_or_default().to_owned(),
+        info: printable_lines(info_text(info).unwrap_or_default()),
         options: options.iter().filter_map(option).collect(),
         now_ms: time_ms(time),
         wall_ms: clock::wall_ms(),
@@ -365,7 +367,7 @@ impl Drop for Looking {
 
 fn option(value: &Value) -> Option<(String, String)> {
     let text = |value: &Value| match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok().map(quoted),
         _ => None,
     };
     match value {
@@ -375,6 +377,12 @@ fn option(value: &Value) -> Option<(String, String)> {
     }
 }
 
+/// What a server says about itself comes into messages.
+fn printable_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(quoted).collect();
+    lines.join("\n")
+}
+
 fn time_ms(value: &Value) -> Option<u64> {
     let Value::Array(parts) = value else { return None };
     let number = |value: &Value| match value {
@@ -382,7 +390,7 @@ fn time_ms(value: &Value) -> Option<u64> {
         Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
     };
-    Some(number(parts.first()?)? * 1000 + number(parts.get(1)?)? / 1000)
+    Some(reply::time_ms(number(parts.first()?)?, number(parts.get(1)?)?))
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ impl Engine for RedisEngine {
         request.cmd(redis::cmd("TIME"));
         let reply = self.link.run(&request, USUAL).await?;
         let [seconds, micros] = reply::array(reply::only(reply)?)?;
-        let server_ms = reply::number(seconds)? * 1000 + reply::number(micros)? / 1000;
+        let server_ms = reply::time_ms(reply::number(seconds)?, reply::number(micros)?);
         self.time.learn(server_ms);
         Ok(self.time.set_ms().unwrap_or(server_ms))
     }

@@ -65,8 +65,8 @@ macro_rules! keys {
             })+
 
             /// All keys whose names are fixed, for the tests.
-            #[cfg(test)]
-            fn all_fixed(&self) -> Vec<String> {
+            #[cfg(any(test, feature = "fuzzing"))]
+            pub(crate) fn all_fixed(&self) -> Vec<String> {
                 vec![$(self.$method()),+]
             }
         }

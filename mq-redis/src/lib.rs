@@ -10,6 +10,9 @@
 mod checks;
 mod driver;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod link;
 #[cfg(feature = "mutants")]

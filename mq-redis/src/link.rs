@@ -65,6 +65,25 @@ struct Shared {
     deaf: AtomicU32,
     /// Held by the one caller that connects; the others wait for what comes of it.
     connecting: tokio::sync::Mutex<()>,
+    /// What is heard instead of a server.
+    #[cfg(feature = "fuzzing")]
+    canned: Option<crate::fuzzing::Replies>,
+}
+
+impl Shared {
+    fn new(settings: Arc<Settings>, role: &'static str) -> Self {
+        let state = State { connection: None, not_before: None, cause: None, rng: Rng::random() };
+        Self {
+            settings,
+            role,
+            state: Mutex::new(state),
+            failures: AtomicU32::new(0),
+            deaf: AtomicU32::new(0),
+            connecting: tokio::sync::Mutex::new(()),
+            #[cfg(feature = "fuzzing")]
+            canned: None,
+        }
+    }
 }
 
 struct State {
@@ -114,15 +133,13 @@ impl Deadline {
 impl Link {
     /// A link that connects when it is first used. `role` is part of the connection's name.
     pub(crate) fn new(settings: Arc<Settings>, role: &'static str) -> Self {
-        let state = State { connection: None, not_before: None, cause: None, rng: Rng::random() };
-        let shared = Shared {
-            settings,
-            role,
-            state: Mutex::new(state),
-            failures: AtomicU32::new(0),
-            deaf: AtomicU32::new(0),
-            connecting: tokio::sync::Mutex::new(()),
-        };
+        Self { shared: Arc::new(Shared::new(settings, role)) }
+    }
+
+    /// A link that leads nowhere and hears these replies.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn canned(settings: Arc<Settings>, replies: crate::fuzzing::Replies) -> Self {
+        let shared = Shared { canned: Some(replies), ..Shared::new(settings, "fuzz") };
         Self { shared: Arc::new(shared) }
     }
 
@@ -157,6 +174,10 @@ impl Link {
     ) -> Result<Vec<Value>, EngineError> {
         if request.is_empty() {
             return Ok(Vec::new());
+        }
+        #[cfg(feature = "fuzzing")]
+        if let Some(replies) = &self.shared.canned {
+            return Ok(replies.take(request.pipeline().len()));
         }
         let deadline = Deadline::of(patience);
         let mut values = self.run_once(request, &deadline).await?;

@@ -134,6 +134,21 @@ impl Producer {
     }
 }
 
+/// What a caller hears when the store answers so to a request of its jobs alone; nothing if the
+/// request would be sent again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn heard(jobs: Vec<NewJob>, values: &[redis::Value], is_plain: bool) -> Option<Answer> {
+    let call = Arc::new(Call::new(Vec::new()));
+    let (reply, mut answer) = oneshot::channel();
+    let mode = if is_plain { batch::Mode::Plain } else { batch::Mode::Script };
+    let mut batch = batch::Batch::new(1, vec![(Ticket { call, reply }, jobs)]);
+    let (mut pipeline, keys) = (redis::Pipeline::new(), Keys::new("mq"));
+    batch.write(mode, &mut pipeline, &keys, "p", &Time::default().now());
+    let rest = batch.settle(mode, values, true);
+    batch.answer();
+    (rest == batch::Rest::Nothing).then(|| answer.try_recv().ok()).flatten()
+}
+
 /// A caller's place in the line.
 struct Turn {
     lead: Option<Lead>,

@@ -46,6 +46,11 @@ pub(crate) fn number(value: Value) -> Result<u64, EngineError> {
     }
 }
 
+/// The two parts of an answer to `TIME` in ms since 1970.
+pub(crate) fn time_ms(seconds: u64, micros: u64) -> u64 {
+    seconds.saturating_mul(1000).saturating_add(micros / 1000)
+}
+
 /// Bytes; none for nil.
 pub(crate) fn bytes(value: Value) -> Result<Option<Vec<u8>>, EngineError> {
     match checked(value)? {

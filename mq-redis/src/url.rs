@@ -79,13 +79,14 @@ impl Settings {
         }
         let slash = place.find('/').unwrap_or(place.len());
         let (authority, path) = place.split_at(slash);
-        if path.contains('@') && !scheme.ends_with("unix") {
-            return Err(encode_password('/'));
-        }
         let (userinfo, host_port) = match authority.rsplit_once('@') {
             Some((userinfo, host_port)) => (Some(userinfo), host_port),
             None => (None, authority),
         };
+        // The path of a socket may have one, but not behind what may be the half of a password.
+        if path.contains('@') && (!scheme.ends_with("unix") || userinfo.is_some()) {
+            return Err(encode_password('/'));
+        }
         let (username, password) = credentials(userinfo)?;
         let (address, database) = match scheme {
             "unix" | "redis+unix" | "valkey+unix" => (socket(host_port, path)?, 0),

@@ -1,6 +1,9 @@
 //! From SQLite's errors to those of the contract.
 
+use std::fmt;
+
 use mq_core::engine::{EngineError, EngineErrorKind};
+use mq_core::name::printable;
 use rusqlite::{Error, ErrorCode, ffi};
 
 /// What an operation inside the transaction returns.
@@ -40,8 +43,20 @@ pub(crate) fn of(error: Error) -> EngineError {
             "the database holds what mq did not write: see which program changed it",
         ),
     };
-    EngineError::new(kind, text).with_source(error)
+    EngineError::new(kind, text).with_source(Cause(printable(&error.to_string())))
 }
+
+/// What SQLite says. It quotes names and values of the file, which may be anything.
+#[derive(Debug)]
+struct Cause(String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
 
 const FULL: &str = "the disk of the database is full: make room; jobs that are stored go on";
 

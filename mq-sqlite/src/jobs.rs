@@ -3,14 +3,17 @@
 use mq_core::engine::{BATCH_MAX, Claimed};
 use mq_core::{Claim, JobId, State, WorkerId};
 use rusqlite::Row;
-use rusqlite::types::Type;
 
+use crate::column;
 use crate::error::Result;
 use crate::sql;
 use crate::tx::{Queue, Tx, ms};
 
 /// How long a key is kept after its job has ended.
 const KEY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The level of jobs whose own cannot be read.
+pub(crate) const NORMAL: i64 = 1;
 
 pub(crate) const READY: i64 = 0;
 pub(crate) const SCHEDULED: i64 = 1;
@@ -51,42 +54,29 @@ pub(crate) fn state(number: i64) -> State {
     }
 }
 
-/// Reads a job's id from a column.
-pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<JobId> {
-    let text = row.get_ref(column)?.as_str()?;
-    text.parse().map_err(|error| malformed(column, error))
-}
-
-/// Reads a worker's id from a column.
-pub(crate) fn worker(row: &Row<'_>, column: usize) -> rusqlite::Result<WorkerId> {
-    let text = row.get_ref(column)?.as_str()?;
-    text.parse().map_err(|error| malformed(column, error))
-}
-
-fn malformed(column: usize, error: mq_core::ParseIdError) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
-}
-
 impl Tx<'_> {
     /// A job, if it is there.
     pub(crate) fn job(&self, queue: &Queue, id: JobId) -> Result<Option<Row0>> {
         self.row(sql!("job"), (queue.pk, id.to_string()), |row| {
             Ok(Row0 {
                 pk: row.get(0)?,
-                state: row.get(1)?,
-                level: row.get(2)?,
-                worker: row.get(3)?,
-                number: row.get(4)?,
-                key: row.get(5)?,
-                is_cancel: row.get(6)?,
+                state: column::integer(row, 1)?.unwrap_or(CANCELLED),
+                level: column::integer(row, 2)?.unwrap_or(NORMAL),
+                worker: column::text(row, 3)?,
+                number: column::integer(row, 4)?,
+                key: column::text(row, 5)?,
+                is_cancel: column::integer(row, 6)? == Some(1),
             })
         })
     }
 
     /// The number that puts a job at the end of its ready list, or at its front.
     pub(crate) fn seq(&self, queue: &Queue, level: i64, is_front: bool) -> Result<i64> {
-        let sql = if is_front { sql!("seq_front") } else { sql!("seq_back") };
-        self.number(sql, (queue.pk, level))
+        let (sql, end) =
+            if is_front { (sql!("seq_front"), i64::MIN) } else { (sql!("seq_back"), i64::MAX) };
+        // Beyond the last number there is only the last number.
+        let seq = self.row(sql, (queue.pk, level), |row| column::integer(row, 0))?.flatten();
+        Ok(seq.unwrap_or(end))
     }
 
     /// Puts a job somewhere else.
@@ -124,7 +114,7 @@ impl Tx<'_> {
     /// The stored history of a job, if it has one.
     pub(crate) fn history(&self, job: &Row0) -> Result<Option<Vec<u8>>> {
         let sql = "SELECT history FROM mq_jobs WHERE pk = ?1";
-        Ok(self.row(sql, [job.pk], |row| row.get(0))?.flatten())
+        Ok(self.row(sql, [job.pk], |row| column::bytes(row, 0))?.flatten())
     }
 
     /// Stores a history in the place of the one that a job has.
@@ -143,7 +133,8 @@ impl Tx<'_> {
     /// Whether a worker may act; one whose lease ended may, until somebody takes over. The answer
     /// is the highest claim number that it has used.
     pub(crate) fn member(&self, queue: &Queue, worker: WorkerId) -> Result<Option<i64>> {
-        self.row(sql!("member"), (queue.pk, worker.to_string()), |row| row.get(0))
+        let member = (queue.pk, worker.to_string());
+        self.row(sql!("member"), member, |row| Ok(column::integer(row, 0)?.unwrap_or(0)))
     }
 
     /// Notes that a claim number was used.
@@ -165,10 +156,25 @@ impl Tx<'_> {
     /// The jobs that a claim holds.
     pub(crate) fn held(&self, queue: &Queue, claim: &Claim) -> Result<Vec<Claimed>> {
         let params = (queue.pk, claim.worker.to_string(), number(claim));
-        self.rows(sql!("held"), params, |row| {
-            let (record, history) = (row.get(1)?, row.get(2)?);
-            Ok(Claimed { id: id(row, 0)?, claim: claim.clone(), record, history })
-        })
+        let held = self.rows(sql!("held"), params, |row| claimed(row, claim))?;
+        Ok(self.addressable(held)?.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// Leaves out the rows whose id is none, which nobody could ever finish, and puts them with the
+    /// dead letters: at the front of a list or in a claim they would be in the way for ever. They
+    /// keep what they have, and the audit reports them.
+    pub(crate) fn addressable<T>(&self, rows: Vec<(i64, Option<T>)>) -> Result<Vec<(i64, T)>> {
+        let mut good = Vec::with_capacity(rows.len());
+        for (pk, job) in rows {
+            match job {
+                Some(job) => good.push((pk, job)),
+                None => {
+                    let place = (pk, DEAD, Some(self.now_ms), false, None::<i64>);
+                    self.execute(sql!("put"), place)?;
+                }
+            }
+        }
+        Ok(good)
     }
 
     /// Whether a worker could take a job now.
@@ -178,7 +184,7 @@ impl Tx<'_> {
 
     /// When the next scheduled job or retry is due.
     pub(crate) fn next_due_ms(&self, queue: &Queue) -> Result<Option<i64>> {
-        let due = self.row(sql!("next_due"), [queue.pk], |row| row.get(0))?;
+        let due = self.row(sql!("next_due"), [queue.pk], |row| column::integer(row, 0))?;
         Ok(due.flatten())
     }
 
@@ -190,6 +196,16 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// Reads the number of a row, and a job of a claim from the columns after it; none if the id is
+/// none.
+pub(crate) fn claimed(row: &Row<'_>, claim: &Claim) -> rusqlite::Result<(i64, Option<Claimed>)> {
+    let (id, claim) = (column::id(row, 1)?, claim.clone());
+    // A record that is no bytes is as malformed as one of the wrong bytes.
+    let record = column::bytes(row, 2)?.unwrap_or_default();
+    let history = column::bytes(row, 3)?;
+    Ok((row.get(0)?, id.map(|id| Claimed { id, claim, record, history })))
 }
 
 /// A claim's number as it is stored.

@@ -6,11 +6,12 @@
 //! * The way to the file: `url`, `driver`, `open`, `tables`, `version`.
 //! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
 //!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
-//!   it: `tx`, `jobs`.
+//!   it: `tx`, `jobs`, `column`.
 //! * Transactions of the application's own: `transaction`.
 //! * What can go wrong with a file: `watch`, `space`, `syncer`; with a clock: `time`.
 //! * Idle workers: `hub`.
 
+mod column;
 mod driver;
 mod engine;
 mod error;

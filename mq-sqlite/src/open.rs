@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mq_core::connect::ConnectError;
+use mq_core::name::quoted;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::error;
@@ -162,7 +163,8 @@ fn look_through(conn: &Connection, path: &Path) -> Result<(), Failure> {
     }
     let shown = path.display();
     Err(Failure::Unfit(format!(
-        "{shown} is damaged ({found}): stop all programs that use it and restore a copy"
+        "{shown} is damaged ({}): stop all programs that use it and restore a copy",
+        quoted(&found)
     )))
 }
 

@@ -6,6 +6,7 @@ use mq_core::QueueName;
 use mq_core::lifecycle::LATEST_MS;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
+use crate::column;
 use crate::error::{self, Result};
 use crate::sql;
 use crate::tables;
@@ -68,7 +69,10 @@ impl<'c> Tx<'c> {
         if version != tables::VERSION {
             return Err(tables::upgraded(version));
         }
-        let Now { ms: now_ms, lease_ms } = time.now(last);
+        // A file can say anything: beyond this, times could not be added to.
+        let sane = |ms: i64| ms.clamp(0, LATEST_MS as i64);
+        let known = Now { ms: sane(last.ms), lease_ms: sane(last.lease_ms) };
+        let Now { ms: now_ms, lease_ms } = time.now(known);
         let (tallies, wakes) = (BTreeMap::new(), Vec::new());
         Ok(Self { conn, last, now_ms, lease_ms, queues, tallies, wakes })
     }
@@ -175,7 +179,7 @@ impl<'c> Tx<'c> {
         for (pk, (name, tally)) in std::mem::take(&mut self.tallies) {
             let Tally { is_awake, enqueued, done, failed, dead, interrupted } = tally;
             let add = (pk, is_awake, enqueued, done, failed, dead, interrupted);
-            let count = self.row(sql!("tally"), add, |row| row.get(0))?;
+            let count = self.row(sql!("tally"), add, |row| column::integer(row, 0))?.flatten();
             if is_awake && let Some(count) = count {
                 self.wakes.push(Wake { name, count });
             }

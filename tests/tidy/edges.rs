@@ -22,6 +22,8 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("mq-cli", &["mq"]),
     // A program that measures, on throw-away servers, and uses mq as its users do.
     ("mq-bench", &["mq", "mq-core", "mq-testkit"]),
+    // What reads bytes of strangers, wherever it is.
+    ("mq-fuzz", &["mq-cli", "mq-core", "mq-redis", "mq-sqlite", "mq-testkit"]),
     // The same task in mq and in its peers, outside of the workspace because of what they bring.
     ("mq-peers", &["mq"]),
     // A program of its own for the fault tests, which uses mq as its users do.

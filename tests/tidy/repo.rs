@@ -98,6 +98,7 @@ impl File {
             || path.starts_with("/mq-testkit/") && !path.starts_with("/mq-testkit/src/memory/")
             || path.starts_with("/mq-conformance/")
             || path.starts_with("/mq-chaos/")
+            || path.starts_with("/mq-fuzz/")
     }
 
     /// Whether it is an example, which is what users copy from.
@@ -123,7 +124,8 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         if entry.file_type().expect("the file system knows its entries").is_dir() {
-            if !SKIPPED.contains(&name.as_str()) {
+            // A folder of sources may be about targets.
+            if !SKIPPED.contains(&name.as_str()) || prefix.ends_with("/src/") {
                 collect(&entry.path(), &format!("{path}/"), files);
             }
         } else if is_read(&path) {

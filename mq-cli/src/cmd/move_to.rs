@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mq::admin::{MoveProgress, MoveReport, QueueInfo};
+use mq::engine::total;
 use mq::{Client, QueueName};
 use serde::Serialize;
 
@@ -76,9 +77,9 @@ fn confirm(queues: &[QueueInfo], yes: bool) -> Result<(), Fail> {
         Table::new(&["queue", ">ready", ">scheduled", ">retrying", ">running", ">dead", ">kept"]);
     let mut count = 0;
     for QueueInfo { name, stats, .. } in queues {
-        count += stats.all();
+        count = total(&[count, stats.all()]);
         let sizes = [stats.ready, stats.scheduled, stats.retrying, stats.running, stats.dead];
-        let sizes = sizes.into_iter().chain([stats.done + stats.cancelled]);
+        let sizes = sizes.into_iter().chain([total(&[stats.done, stats.cancelled])]);
         table.row([name.to_string()].into_iter().chain(sizes.map(|size| size.to_string())));
     }
     let jobs = text::jobs(usize::try_from(count).unwrap_or(usize::MAX));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mq::Durability;
 use mq::admin::QueueInfo;
+use mq::engine::total;
 use serde::Serialize;
 
 use super::queues;
@@ -34,7 +35,7 @@ pub(crate) async fn run(app: &App) -> Result<Exit, Fail> {
     let workers = app.admin.workers().await?;
     let processes: BTreeSet<_> =
         workers.iter().map(|worker| (&worker.about.host, worker.about.pid)).collect();
-    let sum = |of: fn(&QueueInfo) -> u64| queues.iter().map(of).sum();
+    let sum = |of: fn(&QueueInfo) -> u64| total(&queues.iter().map(of).collect::<Vec<_>>());
     let status = Status {
         now_ms: app.engine().ping().await?,
         durability: app.client.durability(),

@@ -36,7 +36,7 @@ pub use self::data::{
 pub use self::error::{EngineError, EngineErrorKind};
 pub use self::operator::{
     About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Page, Progress,
-    PruneLimits, QueueStats, Stored, WorkerStats,
+    PruneLimits, QueueStats, Stored, WorkerStats, total,
 };
 pub use self::transaction::Transaction;
 use crate::id::{JobId, WorkerId};

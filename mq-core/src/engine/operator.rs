@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::history::History;
 use crate::id::{JobId, WorkerId};
 use crate::lifecycle::State;
-use crate::name::QueueName;
+use crate::name::{QueueName, printable, quoted};
 use crate::priority::Priority;
 use crate::record::Record;
 
@@ -252,19 +252,25 @@ pub struct Finding {
 impl QueueStats {
     /// Jobs that are still to end: ready, scheduled, retrying and running ones.
     pub fn open(&self) -> u64 {
-        self.ready + self.scheduled + self.retrying + self.running
+        total(&[self.ready, self.scheduled, self.retrying, self.running])
     }
 
     /// Jobs that there are, in whatever state.
     pub fn all(&self) -> u64 {
-        self.open() + self.done + self.dead + self.cancelled
+        total(&[self.open(), self.done, self.dead, self.cancelled])
     }
 }
 
+/// Sizes are what a store says, which may be damaged: a sum is never less than its parts.
+pub fn total(sizes: &[u64]) -> u64 {
+    sizes.iter().copied().fold(0, u64::saturating_add)
+}
+
 impl Finding {
-    /// A finding.
-    pub fn new(kind: FindingKind, subject: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind, subject: subject.into(), detail: detail.into() }
+    /// A finding. Both texts may have parts of what was found and are made
+    /// [printable](crate::name::printable).
+    pub fn new(kind: FindingKind, subject: impl AsRef<str>, detail: impl AsRef<str>) -> Self {
+        Self { kind, subject: printable(subject.as_ref()), detail: quoted(detail.as_ref()) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mq_core::engine::{EngineError, EngineErrorKind};
+use mq_core::name::quoted;
 use redis::{RedisError, ServerError, Value};
 
 use crate::url::Settings;
@@ -86,7 +87,9 @@ pub(crate) fn refusal(error: &ServerError) -> EngineError {
         }
         _ => "the server does not understand the request; is it Redis 7.0, Valkey 7.2 or newer?",
     };
-    let message = format!("redis answered `{} {details}`: {advice}", error.code());
+    // It can quote anybody.
+    let said = quoted(&format!("{} {details}", error.code()));
+    let message = format!("redis answered `{said}`: {advice}");
     EngineError::new(kind, message)
 }
 
@@ -168,6 +171,14 @@ mod tests {
             Ok(Value::ServerError(error)) => error,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_an_error_reply_quotes_is_made_printable_and_short() {
+        let told = refusal(&reply(&format!("ERR unknown command '\u{1b}[2J{}'", "x".repeat(999))));
+        let told = told.to_string();
+        assert!(told.starts_with("redis answered `ERR unknown command '\\u{1b}[2Jxxx"), "{told}");
+        assert!(told.len() < 400, "{told}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use redis::Value;
 
 use crate::engine::RedisEngine;
 use crate::link::{Request, USUAL, refusal};
+use crate::reply::odd;
 
 /// Sends a request of the operator plane; the first command that was refused fails it.
 pub(super) async fn ask(
@@ -62,6 +63,18 @@ pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     elements.into_iter()
 }
 
+/// The elements of an array or set, of which there are as many as were asked for: without one, what
+/// it would have said must not be guessed.
+pub(super) fn exactly(
+    count: usize,
+    value: Value,
+) -> Result<std::vec::IntoIter<Value>, EngineError> {
+    match &value {
+        Value::Array(elements) | Value::Set(elements) if elements.len() == count => Ok(list(value)),
+        _ => Err(odd(&value, "a reply per job")),
+    }
+}
+
 /// The pairs of a hash or of a sorted set with scores, whether they come nested or not.
 pub(super) fn pairs(value: Value) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut out = Vec::new();
@@ -99,6 +112,16 @@ mod tests {
         assert_eq!(pairs(Value::Array(nested)), expected);
         assert_eq!(pairs(Value::Map(map)), expected);
         assert_eq!(pairs(Value::Nil), vec![]);
+    }
+
+    #[test]
+    fn a_reply_that_lacks_a_job_is_an_error_and_not_a_guess() {
+        let two = || Value::Array(vec![bulk("a"), bulk("b")]);
+        assert_eq!(exactly(2, two()).unwrap().len(), 2);
+        for (count, value) in [(1, two()), (3, two()), (1, Value::Nil), (1, bulk("a"))] {
+            let error = exactly(count, value).unwrap_err();
+            assert!(error.to_string().contains("a reply per job"), "{error}");
+        }
     }
 
     #[test]

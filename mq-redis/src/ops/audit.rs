@@ -51,7 +51,7 @@ impl Audit<'_> {
         BATCH_MAX.saturating_sub(self.report.findings.len())
     }
 
-    fn add(&mut self, kind: FindingKind, subject: &[u8], detail: impl Into<String>) {
+    fn add(&mut self, kind: FindingKind, subject: &[u8], detail: impl AsRef<str>) {
         if self.room() == 0 {
             return;
         }

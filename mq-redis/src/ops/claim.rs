@@ -46,7 +46,11 @@ pub(crate) async fn claim(
     let now_ms = reply::number(now)?;
     engine.time.learn(now_ms);
     let (mut queues, mut taken) = (Vec::new(), Vec::new());
-    for (queue, answer) in request.queues.iter().zip(reply::list(answers)?) {
+    let answers = reply::list(answers)?;
+    if answers.len() != request.queues.len() {
+        return Err(reply::odd(&Value::Array(answers), "an answer per queue"));
+    }
+    for (queue, answer) in request.queues.iter().zip(answers) {
         let (state, of_queue) = read(&queue.claim, answer)?;
         queues.push(state);
         taken.extend(of_queue);

@@ -6,7 +6,7 @@ use mq_core::engine::{Act, BATCH_MAX, EngineError, EngineErrorKind, Stored};
 use mq_core::lifecycle::LATEST_MS;
 use mq_core::{QueueName, State};
 
-use super::answer::{ask, list, text};
+use super::answer::{ask, exactly, text};
 use super::verb::variadic_command;
 use crate::engine::RedisEngine;
 use crate::link::Request;
@@ -72,8 +72,9 @@ async fn put(
     queue: &QueueName,
     jobs: impl Iterator<Item = &Stored>,
 ) -> Result<Vec<Act>, EngineError> {
-    let mut args = vec![engine.now_arg()];
+    let (mut args, mut count) = (vec![engine.now_arg()], 0);
     for job in jobs {
+        count += 1;
         let score = job.at_ms.unwrap_or(0).min(LATEST_MS).to_string();
         let cancel: &[u8] = if job.cancel_requested { b"1" } else { b"" };
         args.extend([job.id.to_text().to_vec(), job.record.clone()]);
@@ -87,7 +88,9 @@ async fn put(
     request.script(&script::IMPORT, &keys(engine, queue), &args);
     let replies = ask(engine, &request).await?.nth(1).unwrap_or_default();
     let is_new = |reply| text(reply) == "applied";
-    Ok(list(replies).map(|r| if is_new(r) { Act::Applied } else { Act::Already }).collect())
+    Ok(exactly(count, replies)?
+        .map(|r| if is_new(r) { Act::Applied } else { Act::Already })
+        .collect())
 }
 
 /// The keys of `lua/import.lua`, in its order.

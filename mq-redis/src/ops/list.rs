@@ -109,7 +109,7 @@ async fn ready(
         loop {
             let missing = want - found.len();
             let mut range = command("LRANGE", &keys.ready(level));
-            range.arg(start).arg(start + missing - 1);
+            range.arg(start).arg(start.saturating_add(missing - 1));
             let mut request = Request::new();
             request.cmd(range);
             let page = elements(ask(engine, &request).await?.next().unwrap_or_default());
@@ -117,7 +117,11 @@ async fn ready(
             for (at, id) in page.enumerate() {
                 // What is no id is passed over here and reported by the audit.
                 let id = bytes(id).and_then(|id| JobId::parse(&id).ok());
-                found.extend(id.map(|id| Place::Ready { level, index: start + at, id }));
+                found.extend(id.map(|id| Place::Ready {
+                    level,
+                    index: start.saturating_add(at),
+                    id,
+                }));
             }
             if found.len() >= want {
                 return Ok(found);
@@ -125,7 +129,7 @@ async fn ready(
             if page_len < missing {
                 break;
             }
-            start += page_len;
+            start = start.saturating_add(page_len);
         }
         start = 0;
     }
@@ -145,7 +149,7 @@ async fn index_of(
     let mut request = Request::new();
     request.cmd(find);
     let at = ask(engine, &request).await?.next().and_then(number);
-    Ok(at.map_or(0, |at| at as usize + 1))
+    Ok(at.map_or(0, |at| (at as usize).saturating_add(1)))
 }
 
 /// The next running jobs in the order of their ids.
@@ -231,7 +235,7 @@ async fn scored_in(
     let mut found = Vec::with_capacity(want);
     loop {
         let mut range = command("ZRANGE", key);
-        range.arg(start).arg(start + want - 1);
+        range.arg(start).arg(start.saturating_add(want - 1));
         if latest_first {
             range.arg("REV");
         }
@@ -240,7 +244,7 @@ async fn scored_in(
         request.cmd(range);
         let page = pairs(ask(engine, &request).await?.next().unwrap_or_default());
         let is_last = page.len() < want;
-        start += page.len();
+        start = start.saturating_add(page.len());
         for (id, score) in page {
             let Ok(id) = JobId::parse(&id) else { continue };
             let entry = (parse_number(&score).unwrap_or(0), id);
@@ -280,7 +284,7 @@ async fn rank_after(
     let mut next = || values.next().flatten();
     let (score, rank, before) = (next(), next(), next().unwrap_or(0));
     match rank {
-        Some(rank) if score == Some(score_ms) => Ok(rank as usize + 1),
+        Some(rank) if score == Some(score_ms) => Ok((rank as usize).saturating_add(1)),
         _ => Ok(before as usize),
     }
 }

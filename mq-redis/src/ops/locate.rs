@@ -40,7 +40,8 @@ async fn locate(
     for _ in 0..TRIES_MAX {
         let workers = registered(engine, queue).await?;
         let texts = ids.iter().map(|id| id.to_text().to_vec());
-        let call = call(engine, queue, &script::LOCATE, b"", &workers, texts).await?;
+        let rest = (ids.len(), texts);
+        let call = call(engine, queue, &script::LOCATE, b"", &workers, rest).await?;
         if let Some(replies) = call {
             return Ok(replies);
         }

@@ -51,9 +51,10 @@ pub(crate) async fn prune(
     let mut progress =
         Progress { done: reply::number(removed)? as usize, more: reply::number(more)? == 1 };
     for chunk in reply::list(dead)?.chunks(CHUNK_MAX) {
-        progress.done += remove_dead(engine, queue, chunk).await?;
+        let removed = remove_dead(engine, queue, chunk).await?;
+        progress.done = progress.done.saturating_add(removed);
     }
-    progress.done += transfer::complete(engine, queue).await?;
+    progress.done = progress.done.saturating_add(transfer::complete(engine, queue).await?);
     Ok(progress)
 }
 

@@ -1,6 +1,6 @@
 //! Sizes and counters of one queue.
 
-use mq_core::engine::{About, EngineError, QueueStats};
+use mq_core::engine::{About, EngineError, QueueStats, total};
 use mq_core::{JobId, QueueName};
 use redis::Value;
 
@@ -97,9 +97,9 @@ fn read(reply: Value) -> QueueStats {
         u64::try_from(id.created_at().timestamp_millis()).ok()
     };
     let mut stats = QueueStats::default();
-    stats.ready = ready_by_priority.iter().sum();
+    stats.ready = total(&ready_by_priority);
     stats.ready_by_priority = ready_by_priority;
-    stats.scheduled = scheduled + moving;
+    stats.scheduled = total(&[scheduled, moving]);
     stats.retrying = retrying;
     stats.running = running;
     stats.done = done;

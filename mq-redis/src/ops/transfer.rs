@@ -57,7 +57,7 @@ pub(crate) async fn complete(engine: &RedisEngine, from: &QueueName) -> Result<u
         cursor = page.next().map(text).unwrap_or_default();
         let notes = super::answer::pairs(page.next().unwrap_or_default());
         let ids: Vec<_> = notes.into_iter().map(|(id, _)| id).collect();
-        completed += carry(engine, from, &ids).await?;
+        completed = carry(engine, from, &ids).await?.saturating_add(completed);
         if cursor == "0" || cursor.is_empty() {
             break;
         }
@@ -128,7 +128,7 @@ async fn carry(
         }
         for (to, jobs) in by_queue {
             put(engine, &to, &jobs).await?;
-            carried += drop_moved(engine, from, &jobs).await?;
+            carried = drop_moved(engine, from, &jobs).await?.saturating_add(carried);
         }
     }
     Ok(carried)

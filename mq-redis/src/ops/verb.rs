@@ -2,13 +2,15 @@
 //! has changed in between.
 
 use mq_core::engine::{Act, BATCH_MAX, EngineError, EngineErrorKind};
+use mq_core::name::quoted;
 use mq_core::{JobId, QueueName, Record, State};
 use redis::{Cmd, Value};
 
-use super::answer::{ask, bytes, list, number, text};
+use super::answer::{ask, bytes, exactly, list, number, text};
 use super::transfer;
 use crate::engine::RedisEngine;
 use crate::link::Request;
+use crate::reply;
 use crate::script::Script;
 
 /// Most jobs per script call: records are read along, and may have 1 MiB each.
@@ -103,7 +105,8 @@ async fn once(
 ) -> Result<Vec<usize>, EngineError> {
     let (workers, seen) = look(engine, queue, ids, open, verb.reads).await?;
     let args = seen.iter().flat_map(|seen| (verb.args)(seen));
-    let call = call(engine, queue, verb.script, &verb.first, &workers, args).await?;
+    let rest = (open.len(), args);
+    let call = call(engine, queue, verb.script, &verb.first, &workers, rest).await?;
     let Some(replies) = call else { return Ok(open.to_vec()) };
     let (mut again, mut moving) = (Vec::new(), false);
     for (&position, reply) in open.iter().zip(replies) {
@@ -143,6 +146,7 @@ pub(super) fn state_of(word: &str) -> Result<State, EngineError> {
         "dead" => State::Dead,
         "cancelled" => State::Cancelled,
         word => {
+            let word = quoted(word);
             let message = format!("a script answered `{word}`, which this mq does not understand");
             return Err(EngineError::new(EngineErrorKind::Invalid, message));
         }
@@ -199,7 +203,7 @@ fn now_ms(engine: &RedisEngine, time: &[Value]) -> u64 {
     }
     let mut parts = time.iter().cloned().filter_map(number);
     let (seconds, micros) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    seconds.saturating_mul(1000).saturating_add(micros / 1000)
+    reply::time_ms(seconds, micros)
 }
 
 /// The command that lists the registered workers.
@@ -210,14 +214,14 @@ pub(super) fn workers_command(engine: &RedisEngine, queue: &QueueName) -> Cmd {
 }
 
 /// Calls a script that takes the keys of all jobs' structures and of the workers' claims. None if
-/// other workers are registered by now.
+/// other workers are registered by now; else as many replies as there are jobs.
 pub(super) async fn call(
     engine: &RedisEngine,
     queue: &QueueName,
     script: &'static Script,
     first: &[u8],
     workers: &[Vec<u8>],
-    rest: impl Iterator<Item = Vec<u8>>,
+    (jobs, rest): (usize, impl Iterator<Item = Vec<u8>>),
 ) -> Result<Option<std::vec::IntoIter<Value>>, EngineError> {
     let mut keys = job_keys(engine, queue);
     keys.extend(claims_keys(engine, queue, workers));
@@ -227,7 +231,7 @@ pub(super) async fn call(
     request.script(script, &keys, &args);
     let value = ask(engine, &request).await?.next().unwrap_or_default();
     let is_array = matches!(value, Value::Array(_));
-    Ok(is_array.then(|| list(value)))
+    is_array.then(|| exactly(jobs, value)).transpose()
 }
 
 /// The first arguments of every script that takes the workers' claims.

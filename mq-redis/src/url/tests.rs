@@ -96,6 +96,7 @@ fn passwords_that_were_not_encoded_are_not_shown() {
         "redis://u:cret@h:secret",
         "rediss2://u:secret@h",
         "redis://u:secret@h?prefix=}",
+        "redis+unix://:se@/cret@/run/r.sock",
     ] {
         let text = error(url);
         assert!(!text.contains("cret"), "{url}: {text}");

@@ -2,8 +2,10 @@
 //! left are the tables beside it, and the file itself.
 
 use mq_core::engine::{AuditReport, BATCH_MAX, EngineError, EngineErrorKind, Finding, FindingKind};
+use mq_core::name::quoted;
 use mq_core::{JobId, QueueName};
 
+use crate::column;
 use crate::error::Result;
 use crate::sql;
 use crate::tx::{Queue, Tx, time};
@@ -14,8 +16,9 @@ pub(crate) fn audit(tx: &mut Tx<'_>, name: &QueueName, repair: bool) -> Result<A
     let check: String = tx.row("PRAGMA quick_check(1)", [], |row| row.get(0))?.unwrap_or_default();
     if check != "ok" {
         let text = format!(
-            "the database file is damaged ({check}): stop all programs that use it and restore a \
-             copy"
+            "the database file is damaged ({}): stop all programs that use it and restore a \
+             copy",
+            quoted(&check)
         );
         return Err(EngineError::new(EngineErrorKind::Damaged, text));
     }
@@ -29,7 +32,10 @@ pub(crate) fn audit(tx: &mut Tx<'_>, name: &QueueName, repair: bool) -> Result<A
 
 fn found(tx: &Tx<'_>, queue: &Queue, report: &AuditReport, sql: &str) -> Result<Vec<String>> {
     let left = BATCH_MAX.saturating_sub(report.findings.len());
-    tx.rows(sql, (queue.pk, left as i64), |row| row.get(0))
+    tx.rows(sql, (queue.pk, left as i64), |row| {
+        let bytes = column::bytes(row, 0)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    })
 }
 
 /// Ids and places that mq does not write.
@@ -50,8 +56,8 @@ fn orphans(tx: &Tx<'_>, queue: &Queue, report: &mut AuditReport, repair: bool) -
     for key in found(tx, queue, report, sql!("audit_orphans"))? {
         if repair {
             let gone = (queue.pk, &key);
-            tx.execute("DELETE FROM mq_keys WHERE queue = ?1 AND key = ?2", gone)?;
-            report.repaired += 1;
+            let gone = tx.execute("DELETE FROM mq_keys WHERE queue = ?1 AND key = ?2", gone)?;
+            report.repaired += gone as u64;
         }
         let detail = "a key that is held by a job that is not there";
         report.findings.push(Finding::new(FindingKind::Orphan, key, detail));
@@ -63,8 +69,7 @@ fn orphans(tx: &Tx<'_>, queue: &Queue, report: &mut AuditReport, repair: bool) -
 fn unleased(tx: &Tx<'_>, queue: &Queue, report: &mut AuditReport, repair: bool) -> Result<()> {
     for worker in found(tx, queue, report, sql!("audit_unleased"))? {
         if repair {
-            tx.execute(sql!("audit_register"), (queue.pk, &worker))?;
-            report.repaired += 1;
+            report.repaired += tx.execute(sql!("audit_register"), (queue.pk, &worker))? as u64;
         }
         let detail = "it holds jobs and is not registered";
         report.findings.push(Finding::new(FindingKind::Unleased, worker, detail));

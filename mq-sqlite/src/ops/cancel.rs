@@ -4,6 +4,7 @@ use mq_core::engine::Act;
 use mq_core::{History, JobId, QueueName, Record};
 
 use super::verb;
+use crate::column;
 use crate::error::Result;
 use crate::jobs::{CANCELLED, Place, READY, RUNNING, SCHEDULED};
 use crate::tx::{Tx, span};
@@ -26,7 +27,7 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, name: &QueueName, ids: &[JobId]) -> Result
 fn end(tx: &mut Tx<'_>, target: &verb::Target<'_>) -> Result<()> {
     let (queue, job) = (target.queue, target.job);
     let sql = "SELECT record FROM mq_jobs WHERE pk = ?1";
-    let record: Vec<u8> = tx.row(sql, [job.pk], |row| row.get(0))?.unwrap_or_default();
+    let record = tx.row(sql, [job.pk], |row| column::bytes(row, 0))?.flatten().unwrap_or_default();
     let keep = Record::decode(&record).ok().and_then(|record| record.retention);
     let Some(keep) = keep else { return tx.remove(queue, target.id, job) };
     let mut history = History::decode(&tx.history(job)?.unwrap_or_default());

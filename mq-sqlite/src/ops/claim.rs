@@ -76,11 +76,9 @@ fn claim_one(
 
 fn take(tx: &mut Tx<'_>, queue: &Queue, claim: &Claim, limit: usize) -> Result<Vec<Claimed>> {
     promote::move_due(tx, queue, PROMOTE_MAX)?;
-    let taken = tx.rows(sql!("claim"), (queue.pk, limit as i64), |row| {
-        let (pk, record, history): (i64, _, _) = (row.get(0)?, row.get(2)?, row.get(3)?);
-        Ok((pk, Claimed { id: jobs::id(row, 1)?, claim: claim.clone(), record, history }))
-    })?;
-    let (pks, jobs): (Vec<i64>, Vec<Claimed>) = taken.into_iter().unzip();
+    let asked = (queue.pk, limit as i64);
+    let taken = tx.rows(sql!("claim"), asked, |row| jobs::claimed(row, claim))?;
+    let (pks, jobs): (Vec<i64>, Vec<Claimed>) = tx.addressable(taken)?.into_iter().unzip();
     tx.hold(claim, &pks)?;
     if !pks.is_empty() {
         point("sqlite.claimed");

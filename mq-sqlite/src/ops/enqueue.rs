@@ -3,8 +3,9 @@
 use mq_core::JobId;
 use mq_core::engine::{EnqueueReply, NewJob, Schedule};
 
+use crate::column;
 use crate::error::Result;
-use crate::jobs::{self, READY, SCHEDULED};
+use crate::jobs::{READY, SCHEDULED};
 use crate::sql;
 use crate::tx::{Queue, Tx, ms, span};
 
@@ -47,5 +48,7 @@ fn enqueue_one(tx: &mut Tx<'_>, job: &NewJob) -> Result<EnqueueReply> {
 
 /// The job to which a key belongs, if it is not free.
 fn holder(tx: &Tx<'_>, queue: &Queue, key: &str) -> Result<Option<JobId>> {
-    tx.row(sql!("key_holder"), (queue.pk, key, tx.now_ms), |row| jobs::id(row, 0))
+    let holder =
+        tx.row(sql!("key_holder"), (queue.pk, key, tx.now_ms), |row| column::id(row, 0))?;
+    Ok(holder.flatten())
 }

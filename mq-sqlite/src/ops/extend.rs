@@ -3,8 +3,8 @@
 use mq_core::JobId;
 use mq_core::engine::{About, Beat, BeatReply, Holding};
 
+use crate::column;
 use crate::error::Result;
-use crate::jobs;
 use crate::sql;
 use crate::tx::{Tx, span, time};
 
@@ -23,7 +23,8 @@ fn extend_one(tx: &mut Tx<'_>, beat: &Beat) -> Result<BeatReply> {
         return Ok(BeatReply::Lost);
     }
     let asked = "SELECT id FROM mq_jobs WHERE queue = ?1 AND cancel = 1 LIMIT 1000";
-    let cancels: Vec<JobId> = tx.rows(asked, [queue.pk], |row| jobs::id(row, 0))?;
+    let cancels: Vec<Option<JobId>> = tx.rows(asked, [queue.pk], |row| column::id(row, 0))?;
+    let cancels = cancels.into_iter().flatten().collect();
     let claims = if beat.names_claims {
         let read = |row: &rusqlite::Row<'_>| {
             Ok(Holding { number: time(row.get(0)?), jobs: time(row.get(1)?) as usize })

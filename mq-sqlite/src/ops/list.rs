@@ -6,13 +6,14 @@ use mq_core::engine::{BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListReque
 use rusqlite::Row;
 
 use super::get::stored;
+use crate::column;
 use crate::error::Result;
 use crate::jobs::{CANCELLED, DEAD, DONE};
 use crate::sql;
 use crate::tx::Tx;
 
-/// A job and where it is in the order of its state.
-type Listed = (Stored, String);
+/// A job and where it is in the order of its state, each none if it cannot be read.
+type Listed = (Option<Stored>, Option<String>);
 
 /// See [`Engine::list`](mq_core::engine::Engine::list).
 pub(crate) fn list(tx: &mut Tx<'_>, request: &ListRequest) -> Result<Page> {
@@ -22,7 +23,7 @@ pub(crate) fn list(tx: &mut Tx<'_>, request: &ListRequest) -> Result<Page> {
     let asked = limit as i64 + 1;
     let name = &request.queue;
     let read = |row: &Row<'_>| -> rusqlite::Result<Listed> {
-        Ok((stored(row, name)?, row.get::<_, String>(7)?))
+        Ok((stored(row, name)?, column::text(row, 7)?))
     };
     let (pk, all) = (queue.pk, Place::START);
     let kept = |tx: &Tx<'_>, state: i64| {
@@ -41,8 +42,9 @@ pub(crate) fn list(tx: &mut Tx<'_>, request: &ListRequest) -> Result<Page> {
     };
     let is_more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| is_more).map(|(_, place)| Cursor(place.clone()));
-    Ok(Page { jobs: found.into_iter().map(|(job, _)| job).collect(), next })
+    let last = found.iter().rev().find_map(|(_, place)| place.clone());
+    let next = last.filter(|_| is_more).map(Cursor);
+    Ok(Page { jobs: found.into_iter().filter_map(|(job, _)| job).collect(), next })
 }
 
 /// A cursor taken apart: two numbers and an id, of which each state uses what it needs.

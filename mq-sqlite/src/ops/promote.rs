@@ -3,8 +3,9 @@
 use mq_core::QueueName;
 use mq_core::engine::{BATCH_MAX, Progress};
 
+use crate::column;
 use crate::error::Result;
-use crate::jobs::Place;
+use crate::jobs::{NORMAL, Place};
 use crate::sql;
 use crate::tx::{Queue, Tx};
 
@@ -37,5 +38,5 @@ pub(super) fn move_due(tx: &mut Tx<'_>, queue: &Queue, limit: usize) -> Result<u
 /// Numbers and levels of due jobs, the earliest first.
 fn due(tx: &Tx<'_>, queue: &Queue, is_retry: bool, limit: usize) -> Result<Vec<(i64, i64)>> {
     let asked = (queue.pk, is_retry, tx.now_ms, limit as i64);
-    tx.rows(sql!("due"), asked, |row| Ok((row.get(0)?, row.get(1)?)))
+    tx.rows(sql!("due"), asked, |row| Ok((row.get(0)?, column::integer(row, 1)?.unwrap_or(NORMAL))))
 }

@@ -4,8 +4,8 @@ use mq_core::engine::{BATCH_MAX, Progress, PruneLimits};
 use mq_core::{JobId, QueueName};
 use rusqlite::Params;
 
+use crate::column;
 use crate::error::Result;
-use crate::jobs;
 use crate::sql;
 use crate::tx::{Queue, Tx, ms};
 
@@ -32,9 +32,10 @@ pub(crate) fn prune(tx: &mut Tx<'_>, name: &QueueName, limits: PruneLimits) -> R
     remove(tx, &queue, &mut progress, left, sql!("prune_dead_age"), old)?;
 
     let freed = (queue.pk, tx.now_ms, asked);
-    let keys: Vec<String> = tx.rows(sql!("prune_keys"), freed, |row| row.get(0))?;
+    let keys: Vec<Option<String>> =
+        tx.rows(sql!("prune_keys"), freed, |row| column::text(row, 0))?;
     progress.more |= keys.len() > batch;
-    for key in keys.iter().take(batch) {
+    for key in keys.iter().take(batch).flatten() {
         tx.execute("DELETE FROM mq_keys WHERE queue = ?1 AND key = ?2", (queue.pk, key))?;
         progress.done += 1;
     }
@@ -52,9 +53,9 @@ fn remove(
     sql: &str,
     params: impl Params,
 ) -> Result<()> {
-    let found: Vec<JobId> = tx.rows(sql, params, |row| jobs::id(row, 0))?;
+    let found: Vec<Option<JobId>> = tx.rows(sql, params, |row| column::id(row, 0))?;
     progress.more |= found.len() > limit;
-    for id in found.into_iter().take(limit) {
+    for id in found.into_iter().take(limit).flatten() {
         if let Some(job) = tx.job(queue, id)? {
             tx.remove(queue, id, &job)?;
             progress.done += 1;

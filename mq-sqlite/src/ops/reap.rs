@@ -3,6 +3,7 @@
 use mq_core::WorkerId;
 use mq_core::engine::{BATCH_MAX, ReapReply, ReapRequest};
 
+use crate::column;
 use crate::error::Result;
 use crate::jobs;
 use crate::sql;
@@ -36,10 +37,13 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
     let now_ms = tx.lease_ms;
     let lease_ms = span(request.lease);
     let sql = "SELECT coalesce(swept_ms, ?2), grace_ms FROM mq_queues WHERE pk = ?1";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let read = |row: &rusqlite::Row<'_>| {
+        let swept_ms = column::integer(row, 0)?.unwrap_or(now_ms);
+        Ok((swept_ms, column::integer(row, 1)?.unwrap_or(0)))
+    };
     let swept = tx.row(sql, (queue.pk, now_ms), read)?;
     let (swept_ms, mut grace_ms): (i64, i64) = swept.unwrap_or((now_ms, 0));
-    if now_ms - swept_ms > lease_ms {
+    if now_ms.saturating_sub(swept_ms) > lease_ms {
         grace_ms = now_ms.saturating_add(lease_ms / 2);
     }
     let swept = (queue.pk, now_ms, grace_ms);
@@ -48,7 +52,9 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
         return Ok(Vec::new());
     }
     let reaper = request.claim.worker.to_string();
-    tx.rows(sql!("reap_revoke"), (queue.pk, reaper, now_ms), |row| jobs::worker(row, 0))
+    let revoked = (queue.pk, reaper, now_ms);
+    let revoked = tx.rows(sql!("reap_revoke"), revoked, |row| column::worker(row, 0))?;
+    Ok(revoked.into_iter().flatten().collect())
 }
 
 /// Gives the jobs of fenced workers to the reaper.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mq_core::JobId;
-use mq_core::engine::{EngineError, FindingKind};
+use mq_core::engine::{EngineError, FindingKind, total};
 
 use super::Audit;
 use super::scan::FirstLook;
@@ -95,7 +95,8 @@ async fn ask_script(
     for _ in 0..TRIES_MAX {
         let workers = registered(engine, queue).await?;
         let texts = ids.iter().map(|id| id.to_text().to_vec());
-        let call = call(engine, queue, &script::AUDIT, depth, &workers, texts).await?;
+        let rest = (ids.len(), texts);
+        let call = call(engine, queue, &script::AUDIT, depth, &workers, rest).await?;
         if let Some(replies) = call {
             return Ok(replies.map(|words| Found::read(list(words).map(text))).collect());
         }
@@ -110,6 +111,7 @@ async fn chunk_len(audit: &Audit<'_>) -> Result<usize, EngineError> {
     for level in 0..3 {
         request.cmd(command("LLEN", &keys.ready(level)));
     }
-    let entries: u64 = ask(audit.engine, &request).await?.filter_map(number).sum();
+    let lengths: Vec<u64> = ask(audit.engine, &request).await?.filter_map(number).collect();
+    let entries = total(&lengths);
     Ok(usize::try_from(SCAN_MAX / entries.max(1)).unwrap_or(1).clamp(1, LOOK_MAX))
 }

@@ -1,0 +1,96 @@
+//! Replies of Redis, or of whatever pretends to be it.
+//!
+//! * Every method of the engine ends, with an answer of the shape that its contract has or with an
+//!   error, whatever replies it hears, for as long as it hears any.
+//! * Errors, findings and warnings are short and can be printed: a reply can quote a stranger.
+//! * What is read is not larger than what was sent.
+//!
+//! An input is the number of a method, a byte of choices and the replies, in the notation of `tree`
+//! or, with the highest bit of the choices, as they come over the wire.
+
+mod ops;
+mod seeds;
+mod tree;
+
+use std::sync::OnceLock;
+
+use mq_core::engine::EngineError;
+use mq_redis::fuzzing::{self, Wire};
+use tokio::runtime::{Builder, Runtime};
+
+use super::Target;
+use crate::input::Source;
+use crate::promise;
+
+pub(super) const TARGET: Target = Target {
+    name: "replies",
+    check,
+    seeds: seeds::all,
+    words: &[
+        b"OK",
+        b"MORE",
+        b"EMPTY",
+        b"PAUSED",
+        b"LOST",
+        b"applied",
+        b"moving",
+        b"changed",
+        b"busy",
+        b"ready",
+        b"running",
+        b"scheduled",
+        b"dead",
+        b"record",
+        b"0M1u00000000000000000",
+        b"18446744073709551615",
+        b"9223372036854775807",
+        b"-1",
+        b"nan",
+        b"inf",
+        b"1e300",
+        b"last",
+        b"OOM",
+        b"ERR \x1b[31m",
+        b"WRONGTYPE",
+        b"READONLY",
+        b"t scheduled 5 1 r",
+        b"\x01\x03\x01\x01k",
+    ],
+    slow: false,
+};
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        // With a clock, because replies may ask for patience.
+        Builder::new_current_thread().enable_time().build().expect("a runtime")
+    })
+}
+
+fn check(bytes: &[u8]) {
+    let mut source = Source::new(bytes);
+    let (op, choices) = (source.byte(), source.byte());
+    let wire = if choices & 0x80 != 0 {
+        Wire::parse(&[source.rest()])
+    } else {
+        let replies = tree::wire(&mut source);
+        Wire::parse(&replies.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    if let Err(error) = runtime().block_on(ops::run(usize::from(op), choices, wire)) {
+        said(&error);
+    }
+}
+
+/// An error with all its sources.
+fn said(error: &EngineError) {
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        promise::message(&error.to_string());
+        next = error.source();
+    }
+}
+
+/// An engine that hears these replies.
+fn engine(wire: Wire) -> Result<mq_redis::RedisEngine, EngineError> {
+    fuzzing::engine(wire)
+}
