@@ -172,7 +172,7 @@ impl<'a> Record<'a> {
             TAG_TRACEPARENT => self.traceparent = Some(text(value)?),
             TAG_SIGNED => self.set_seal(Scheme::Signed, value)?,
             TAG_ENCRYPTED => self.set_seal(Scheme::Encrypted, value)?,
-            TAG_CRITICAL.. => return Err(RecordError::Feature(tag)),
+            _ if tag >= TAG_CRITICAL => return Err(RecordError::Feature(tag)),
             _ => {}
         }
         Ok(())
@@ -314,8 +314,7 @@ mod tests {
     #[test]
     fn ciphertext_must_be_understood_and_a_signature_may_be_skipped() {
         for (scheme, is_critical) in [(Scheme::Encrypted, true), (Scheme::Signed, false)] {
-            let record =
-                Record { seal: Some(sealed(scheme)), ..Record::new("k", &b"payload"[..]) };
+            let record = Record { seal: Some(sealed(scheme)), ..Record::new("k", &b"payload"[..]) };
             let bytes = record.encode();
             assert_eq!(Record::decode(&bytes).unwrap(), record);
             // Behind version, length, and the kind with its tag and length.

@@ -211,3 +211,49 @@ fn parts(id: JobId, record: &mut [u8], header: usize, proof: usize) -> Parts<'_>
     let (head, proof) = header.split_at_mut(header.len() - proof);
     Parts { id, head, proof, payload }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds every seal to fit.
+    struct Credulous;
+
+    impl Sealer for Credulous {
+        fn seal_now(&self) -> Seal<'_> {
+            Seal { scheme: Scheme::Signed, key: "k".into(), proof: vec![7; 3].into() }
+        }
+
+        fn seal(&self, parts: Parts<'_>) -> Result<(), SealError> {
+            parts.proof.copy_from_slice(&[7; 3]);
+            Ok(())
+        }
+
+        fn accepts_unsealed(&self) -> bool {
+            false
+        }
+
+        fn has_key_of(&self, _: &Seal<'_>) -> bool {
+            true
+        }
+
+        fn open(&self, _: Scheme, _: &str, parts: Parts<'_>) -> bool {
+            assert_eq!((&*parts.payload, &*parts.proof), (&b"payload"[..], &[7; 3][..]));
+            assert!(parts.head.ends_with(&[5, 1, b'k']), "length of the seal, of the name, name");
+            true
+        }
+    }
+
+    #[test]
+    fn a_seal_that_is_not_the_end_of_the_header_is_not_even_compared() {
+        let id = JobId::new();
+        let plain = Record::new("kind", &b"payload"[..]).encode();
+        let mut bytes = seal(&Credulous, id, &plain).unwrap();
+        assert_eq!(open(Some(&Credulous), id, bytes.clone()).unwrap(), b"payload");
+        let end = bytes.len() - b"payload".len();
+        bytes.splice(end..end, [99, 1, 0]);
+        bytes[1] += 3;
+        let broken = OpenError::Broken { scheme: Scheme::Signed, key: "k".to_owned() };
+        assert_eq!(open(Some(&Credulous), id, bytes), Err(broken));
+    }
+}

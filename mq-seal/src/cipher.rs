@@ -28,26 +28,26 @@ pub(crate) fn derive(secret: &[u8; 32], purpose: &[u8]) -> Secret {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-pub(crate) fn encrypt(key: &Secret, parts: Parts<'_>) -> Result<(), SealError> {
-    let also = context(&parts);
+pub(crate) fn encrypt(key: &Secret, parts: &mut Parts<'_>) -> Result<(), SealError> {
+    let also = context(parts);
     let (nonce, tag) = parts.proof.split_at_mut(NONCE);
     getrandom::fill(nonce).map_err(SealError::new)?;
     let nonce = XNonce::try_from(&*nonce).map_err(SealError::new)?;
-    let made = aead(key).encrypt_inout_detached(&nonce, &also, parts.payload.into());
+    let made = aead(key).encrypt_inout_detached(&nonce, &also, (&mut *parts.payload).into());
     tag.copy_from_slice(&made.map_err(|_| SealError::new("the payload is too long"))?);
     Ok(())
 }
 
 /// Whether it could be opened; if not, nothing has changed.
-pub(crate) fn decrypt(key: &Secret, parts: Parts<'_>) -> bool {
-    let also = context(&parts);
+pub(crate) fn decrypt(key: &Secret, parts: &mut Parts<'_>) -> bool {
+    let also = context(parts);
     let Some((nonce, tag)) = parts.proof.split_at_checked(NONCE) else { return false };
     let (Ok(nonce), Ok(tag)) = (XNonce::try_from(nonce), Tag::try_from(tag)) else { return false };
-    aead(key).decrypt_inout_detached(&nonce, &also, parts.payload.into(), &tag).is_ok()
+    aead(key).decrypt_inout_detached(&nonce, &also, (&mut *parts.payload).into(), &tag).is_ok()
 }
 
-pub(crate) fn sign(key: &Secret, parts: Parts<'_>) -> Result<(), SealError> {
-    let signature = signature(key, &parts).finalize().into_bytes();
+pub(crate) fn sign(key: &Secret, parts: &mut Parts<'_>) -> Result<(), SealError> {
+    let signature = signature(key, parts).finalize().into_bytes();
     parts.proof.copy_from_slice(&signature);
     Ok(())
 }

@@ -89,11 +89,11 @@ impl Sealer for Keys {
         Seal { scheme: self.scheme, key: key.into(), proof: vec![0; len].into() }
     }
 
-    fn seal(&self, parts: Parts<'_>) -> Result<(), SealError> {
+    fn seal(&self, mut parts: Parts<'_>) -> Result<(), SealError> {
         let key = self.keys.first().ok_or_else(|| SealError::new(KeyError::Empty))?;
         match self.scheme {
-            Scheme::Signed => cipher::sign(&key.signing, parts),
-            _ => cipher::encrypt(&key.encrypting, parts),
+            Scheme::Signed => cipher::sign(&key.signing, &mut parts),
+            _ => cipher::encrypt(&key.encrypting, &mut parts),
         }
     }
 
@@ -105,9 +105,9 @@ impl Sealer for Keys {
         self.find(&seal.key).is_some()
     }
 
-    fn open(&self, scheme: Scheme, key: &str, parts: Parts<'_>) -> bool {
+    fn open(&self, scheme: Scheme, key: &str, mut parts: Parts<'_>) -> bool {
         match (self.find(key), scheme) {
-            (Some(key), Scheme::Encrypted) => cipher::decrypt(&key.encrypting, parts),
+            (Some(key), Scheme::Encrypted) => cipher::decrypt(&key.encrypting, &mut parts),
             (Some(key), Scheme::Signed) => cipher::is_signed(&key.signing, &parts),
             _ => false,
         }

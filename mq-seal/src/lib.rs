@@ -14,14 +14,18 @@
 //! # Ok::<(), mq_seal::KeyError>(())
 //! ```
 //!
-//! # What is done
-//! * Encryption: XChaCha20-Poly1305, with a nonce of 192 random bits per job. The proof is the
-//!   nonce and the tag; the ciphertext is as long as the payload.
-//! * Signing: HMAC-SHA-256, 256 bits.
-//! * Both cover, before the payload: a text that names this format, the job's id, and the record's
-//!   header up to the proof, with the kind, all options that a worker obeys, the scheme and the
-//!   name of the key.
-//! * A key is 32 random bytes, from which HMAC-SHA-256 derives one for each of the two.
+//! # Format
+//! The seal is the last field of a record's header: its tag (128 encrypted, 9 signed), its length,
+//! the length of the key's name, the name, the proof. The payload follows, and keeps its length.
+//!
+//! * `covered` is `mq seal 1` and a zero byte, the job's id (16 bytes, big endian), and the record
+//!   from its first byte up to the proof. So it has the kind, all options that a worker obeys, the
+//!   scheme and the name of the key.
+//! * Encrypted: XChaCha20-Poly1305 of the payload, with `covered` as associated data. The proof is
+//!   the nonce, 24 random bytes, and the tag of 16 bytes.
+//! * Signed: the proof is HMAC-SHA-256 of `covered` and the payload, 32 bytes.
+//! * A key is 32 random bytes. Neither of the two uses it, but HMAC-SHA-256 with it of
+//!   `mq seal 1: encrypt`, or of `mq seal 1: sign`, each with a byte 1 behind it.
 
 mod cipher;
 mod key;

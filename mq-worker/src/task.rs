@@ -121,11 +121,7 @@ impl Step {
     }
 }
 
-fn run(
-    shared: Arc<Shared>,
-    bound: &Bound,
-    mut request: JobRequest,
-) -> BoxFuture<'static, Outcome> {
+fn run(shared: Arc<Shared>, bound: &Bound, mut request: JobRequest) -> BoxFuture<'static, Outcome> {
     if let Some(sealer) = shared.client.sealer() {
         request = match opened(sealer, request) {
             Ok(request) => request,

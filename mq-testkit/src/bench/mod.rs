@@ -84,7 +84,7 @@ impl Bench {
     }
 
     /// Seals what is enqueued, and opens it for handlers and for this bench, as
-    /// [`Client::sealed`] does. Hand it on before [`client`](Self::client) is cloned.
+    /// [`Client::sealed`] does. To be called before the [client](Self::client) is cloned.
     #[must_use]
     pub fn sealed(self, sealer: impl Sealer) -> Self {
         let client = self.client.sealed(sealer);
