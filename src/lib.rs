@@ -73,6 +73,18 @@ pub mod testing {
     }
 }
 
+/// Payloads that whoever can read or write the store cannot read, or cannot forge. The guide is
+/// [seal.md](https://github.com/mq-jobs/mq/blob/main/docs/seal.md).
+///
+/// With the feature `seal`, [`Keys`](seal::Keys) do it: a client with keys seals what it enqueues,
+/// and workers and admins made from it open it again. Without, a [`Sealer`](seal::Sealer) of your
+/// own can.
+pub mod seal {
+    pub use mq_core::seal::{OpenError, Parts, Scheme, Seal, SealError, Sealer};
+    #[cfg(feature = "seal")]
+    pub use mq_seal::{Key, KeyError, Keys};
+}
+
 /// What generated code may touch.
 #[doc(hidden)]
 pub mod __private {
@@ -85,3 +97,7 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../docs/sqlite.md")]
 mod sqlite_guide {}
+
+#[cfg(all(doctest, feature = "seal"))]
+#[doc = include_str!("../docs/seal.md")]
+mod seal_guide {}

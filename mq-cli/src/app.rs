@@ -25,7 +25,8 @@ impl App {
                  `--url redis://127.0.0.1:6379` or `--url sqlite:jobs.db`",
             ));
         };
-        let client = Client::connect(existing(url)).await?;
+        let keys = std::env::var("MQ_KEYS").unwrap_or_default();
+        let client = with_keys(Client::connect(existing(url)).await?, &keys)?;
         Ok(Self { admin: client.admin(), client, json })
     }
 
@@ -41,6 +42,25 @@ impl App {
     ) -> Result<(), Fail> {
         if self.json { out::write(&out::json(value)?) } else { out::write(text().trim_end()) }
     }
+}
+
+/// From a variable only: other users of the machine can see arguments.
+#[cfg(feature = "seal")]
+fn with_keys(client: Client, keys: &str) -> Result<Client, Fail> {
+    if keys.trim().is_empty() {
+        return Ok(client);
+    }
+    let keys: mq::seal::Keys =
+        keys.parse().map_err(|error| Fail::usage(format!("MQ_KEYS cannot be used: {error}")))?;
+    Ok(client.sealed(keys))
+}
+
+#[cfg(not(feature = "seal"))]
+fn with_keys(client: Client, keys: &str) -> Result<Client, Fail> {
+    if keys.trim().is_empty() {
+        return Ok(client);
+    }
+    Err(Fail::usage("MQ_KEYS is set, but this `mq` was built without its feature `seal`"))
 }
 
 /// The same URL, but a file that is not there is not made: whoever looks at it has mistyped it.

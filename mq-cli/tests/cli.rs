@@ -554,6 +554,40 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 
 /// The words that scripts use are those of the library.
 #[test]
+fn sealed_payloads_are_shown_to_those_who_have_the_key() {
+    let store = Store::start();
+    let (key, other) = (format!("k1:{}", "1f".repeat(32)), format!("k2:{}", "2e".repeat(32)));
+    let with = |keys: &str, arguments: &[&str]| {
+        let ran = Ran::of(store.command(arguments).env("MQ_KEYS", keys));
+        assert_eq!(ran.code, FINE, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    };
+    let payload = r#"{"card":"4929"}"#;
+    let receipt = with(&key, &["--json", "enqueue", "pay", payload]);
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    let id = receipt["id"].as_str().unwrap();
+
+    let shown = with(&format!("{other} {key}"), &["job", id]);
+    assert!(shown.contains("encrypted with the key `k1`\n") && shown.contains(payload), "{shown}");
+    for closed in [store.fine(&["job", id]), with(&other, &["job", id])] {
+        let why = "encrypted with the key `k1`: it is encrypted with the key `k1`, which is not";
+        assert!(closed.contains(why) && closed.contains("cannot be shown"), "{closed}");
+        assert!(!closed.contains("4929"), "{closed}");
+    }
+    let job = store.json(&["job", id]);
+    assert_eq!((&job["payload"], &job["seal"]["key"]), (&"".into(), &"k1".into()));
+    let job: Value = serde_json::from_str(&with(&key, &["--json", "job", id])).unwrap();
+    assert_eq!((&job["payload"], &job["seal"]["problem"]), (&payload.into(), &Value::Null));
+
+    let mut wrong = store.command(&["status"]);
+    let refused = Ran::of(wrong.env("MQ_KEYS", &key[..40]));
+    assert_eq!(refused.code, USAGE);
+    assert!(refused.stderr.contains("MQ_KEYS cannot be used: the key `k1`"), "{refused:?}");
+    assert!(!refused.stderr.contains("1f1f"), "{refused:?}");
+    store.check();
+}
+
+#[test]
 fn every_state_can_be_listed() {
     let store = Store::start();
     for state in State::ALL {

@@ -9,6 +9,7 @@ use crate::connect::{self, ConnectError};
 use crate::engine::{BATCH_MAX, Durability, Engine, NewJob};
 use crate::enqueue::{Enqueue, EnqueueAll, EnqueueError, EnqueueSet, Enqueued, JobSet};
 use crate::job::Job;
+use crate::seal::{self, Sealer};
 
 /// Most bytes of a serialized job, unless the client is told otherwise.
 pub const PAYLOAD_MAX: usize = 1024 * 1024;
@@ -23,8 +24,12 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     engine: Arc<dyn Engine>,
-    deadline: Duration,
+    /// A number, which is half as large as a `Duration` and so makes room for the sealer: every job
+    /// that runs has a client, and those of programs that seal nothing shall not pay for it.
+    deadline_ns: u64,
     payload_max: usize,
+    /// Boxed, because a pointer to it is half as large as one to a `dyn Sealer`.
+    sealer: Option<Arc<Box<dyn Sealer>>>,
 }
 
 impl Client {
@@ -39,13 +44,14 @@ impl Client {
 
     /// A client of an engine that is open already.
     pub fn with_engine(engine: Arc<dyn Engine>) -> Self {
-        Self { engine, deadline: ENQUEUE_DEADLINE, payload_max: PAYLOAD_MAX }
+        let deadline_ns = in_ns(ENQUEUE_DEADLINE);
+        Self { engine, deadline_ns, payload_max: PAYLOAD_MAX, sealer: None }
     }
 
     /// How long an enqueue may try to reach the store before it fails. Default: 5 s.
     #[must_use]
     pub fn enqueue_deadline(self, deadline: Duration) -> Self {
-        Self { deadline, ..self }
+        Self { deadline_ns: in_ns(deadline), ..self }
     }
 
     /// Most bytes that a serialized job may have. Default: 1 MiB. Jobs wait in the store's memory:
@@ -53,6 +59,19 @@ impl Client {
     #[must_use]
     pub fn payload_max(self, bytes: usize) -> Self {
         Self { payload_max: bytes, ..self }
+    }
+
+    /// Seals every job that this client and its clones enqueue, and opens sealed jobs for handlers,
+    /// [`Admin`] and whatever else is made from it. With the feature `seal` of mq,
+    /// `mq::seal::Keys` is a sealer.
+    ///
+    /// Sealed once, as it is enqueued: retries, transfers and moves to other stores leave every
+    /// byte as it is. Kinds, tags, keys and error texts are not hidden. A worker that lacks the key
+    /// of a job leaves it alone for 15 s, as one whose kind it does not know; a job whose seal does
+    /// not fit, or one without a seal, becomes a dead letter with all its bytes.
+    #[must_use]
+    pub fn sealed(self, sealer: impl Sealer) -> Self {
+        Self { sealer: Some(Arc::new(Box::new(sealer))), ..self }
     }
 
     /// Stores a job. Await the result; options go in between:
@@ -97,16 +116,35 @@ impl Client {
         &self.engine
     }
 
+    /// What seals and opens its jobs, for those who extend mq.
+    pub fn sealer(&self) -> Option<&dyn Sealer> {
+        self.sealer.as_ref().map(|sealer| &***sealer)
+    }
+
+    /// Seals a job that is about to be handed to the [`engine`](Self::engine) directly, if the
+    /// client seals. Enqueueing does this by itself.
+    ///
+    /// # Errors
+    /// [`EnqueueError::Seal`].
+    pub fn seal(&self, job: &mut NewJob) -> Result<(), EnqueueError> {
+        if let Some(sealer) = self.sealer() {
+            job.record = seal::seal(sealer, job.id, &job.record).map_err(EnqueueError::Seal)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn payload_limit(&self) -> usize {
         self.payload_max
     }
 
     /// Sends one batch.
-    pub(crate) async fn send(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, EnqueueError> {
+    pub(crate) async fn send(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, EnqueueError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let replies = self.engine.enqueue(jobs, self.deadline).await?;
+        jobs.iter_mut().try_for_each(|job| self.seal(job))?;
+        let deadline = from_ns(self.deadline_ns);
+        let replies = self.engine.enqueue(jobs, deadline).await?;
         let durability = self.engine.durability();
         Ok(replies.into_iter().map(|reply| Enqueued::new(reply, durability)).collect())
     }
@@ -148,6 +186,15 @@ impl Client {
             None => Ok(enqueued),
         }
     }
+}
+
+/// Times above 584 years are all the longest.
+fn in_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn from_ns(ns: u64) -> Duration {
+    if ns == u64::MAX { Duration::MAX } else { Duration::from_nanos(ns) }
 }
 
 impl fmt::Debug for Client {

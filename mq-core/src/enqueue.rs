@@ -17,6 +17,7 @@ use crate::job::Job;
 use crate::name::{self, NameError, QueueName};
 use crate::priority::Priority;
 use crate::record::Record;
+use crate::seal::SealError;
 
 /// Farthest away that a job may be scheduled.
 pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
@@ -71,6 +72,9 @@ pub enum EnqueueError {
     /// A queue name, key or tag that mq does not accept; nothing was sent.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// The job could not be sealed; it was not sent. See [`Client::sealed`].
+    #[error("the job could not be sealed")]
+    Seal(#[source] SealError),
     /// An option that makes no sense; nothing was sent.
     #[error("{0}")]
     Option(String),

@@ -4,6 +4,7 @@
 //! * How it is done: [`Handler`], [`Context`], [`Outcome`], [`Middleware`], [`Registry`].
 //! * What becomes of it: [`lifecycle::decide`], [`Backoff`].
 //! * Who asks for it: [`Client`], [`Admin`].
+//! * Who may read and write it: [`seal`].
 //! * What a store must do: [`Engine`](engine::Engine), found by URL through a
 //!   [`Driver`](connect::Driver).
 
@@ -34,6 +35,7 @@ pub mod private;
 mod record;
 pub mod registry;
 pub mod rng;
+pub mod seal;
 pub mod signal;
 pub mod telemetry;
 mod text22;

@@ -111,12 +111,13 @@ pub enum Ended {
         /// How much later.
         delay: Duration,
     },
-    /// The payload cannot be decoded.
+    /// The payload cannot be decoded, or its seal does not fit.
     Malformed {
         /// The decoder's words.
         error: String,
     },
-    /// This worker has no handler for the kind, perhaps another version has; no attempt is burnt.
+    /// This worker has no handler for the kind, or not the key to open it; perhaps another one has.
+    /// No attempt is burnt.
     UnknownKind,
     /// An operator cancelled it while it ran, and the handler has stopped.
     Cancelled,

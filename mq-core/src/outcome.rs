@@ -31,7 +31,7 @@ pub enum Outcome {
     },
     /// It wants to run later; no attempt is burnt.
     Snooze(Duration),
-    /// The payload does not decode as the job's type.
+    /// The payload does not decode as the job's type, or its seal does not fit.
     Malformed {
         /// The decoder's words.
         error: String,

@@ -11,11 +11,17 @@
 //! tag of 128 or more says that skipping would be wrong, and the job is then unreadable for this
 //! reader. Binary and not JSON, because the header is read once per job and paid for in memory by
 //! every waiting job: a plain job's header is its kind and four bytes.
+//!
+//! A sealed job says so in its last field: length and name of the key, then the proof, which so
+//! stands right before the payload and covers all that is in front of it. `encrypted` must be
+//! understood, so that nobody takes ciphertext for JSON; `signed` may be skipped, because the
+//! payload is as it would be without. A scheme that is yet to come gets a tag of its own.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::priority::Priority;
+use crate::seal::{self, Scheme, Seal};
 
 const VERSION: u8 = 1;
 
@@ -27,8 +33,10 @@ const TAG_PRIORITY: u8 = 5;
 const TAG_KEY: u8 = 6;
 const TAG_LABEL: u8 = 7;
 const TAG_TRACEPARENT: u8 = 8;
+const TAG_SIGNED: u8 = 9;
 /// Tags from here on must be understood.
 const TAG_CRITICAL: u8 = 128;
+const TAG_ENCRYPTED: u8 = 128;
 
 /// What is stored of a job when it is enqueued; it never changes.
 ///
@@ -52,7 +60,9 @@ pub struct Record<'a> {
     pub tags: Vec<Cow<'a, str>>,
     /// W3C trace context of the producer.
     pub traceparent: Option<Cow<'a, str>>,
-    /// The serialized job.
+    /// How it is sealed, if it is.
+    pub seal: Option<Seal<'a>>,
+    /// The serialized job; ciphertext if the seal says so.
     pub payload: Cow<'a, [u8]>,
 }
 
@@ -106,6 +116,9 @@ impl<'a> Record<'a> {
         if let Some(traceparent) = &self.traceparent {
             put(&mut out, TAG_TRACEPARENT, traceparent.as_bytes());
         }
+        if let Some(seal) = &self.seal {
+            put_seal(&mut out, seal);
+        }
         let len = out.len() - 2;
         if len < 0x80 {
             out[1] = len as u8;
@@ -157,10 +170,24 @@ impl<'a> Record<'a> {
             TAG_KEY => self.idempotency_key = Some(text(value)?),
             TAG_LABEL => self.tags.push(text(value)?),
             TAG_TRACEPARENT => self.traceparent = Some(text(value)?),
-            TAG_CRITICAL.. => return Err(RecordError::Feature(tag)),
+            TAG_SIGNED => self.set_seal(Scheme::Signed, value)?,
+            TAG_ENCRYPTED => self.set_seal(Scheme::Encrypted, value)?,
+            _ if tag >= TAG_CRITICAL => return Err(RecordError::Feature(tag)),
             _ => {}
         }
         Ok(())
+    }
+
+    fn set_seal(&mut self, scheme: Scheme, mut value: &'a [u8]) -> Result<(), RecordError> {
+        let key = text(take(&mut value)?)?;
+        if !seal::is_key_name(&key) {
+            return Err(RecordError::Damaged("its seal names no key"));
+        }
+        let seal = Seal { scheme, key, proof: Cow::Borrowed(value) };
+        match self.seal.replace(seal) {
+            None => Ok(()),
+            Some(_) => Err(RecordError::Damaged("it is sealed twice")),
+        }
     }
 
     /// The same record with nothing borrowed.
@@ -174,6 +201,11 @@ impl<'a> Record<'a> {
             idempotency_key: self.idempotency_key.map(own),
             tags: self.tags.into_iter().map(own).collect(),
             traceparent: self.traceparent.map(own),
+            seal: self.seal.map(|seal| Seal {
+                scheme: seal.scheme,
+                key: own(seal.key),
+                proof: Cow::Owned(seal.proof.into_owned()),
+            }),
             payload: Cow::Owned(self.payload.into_owned()),
         }
     }
@@ -191,6 +223,18 @@ fn put(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
     out.push(tag);
     put_varint(out, value.len() as u64);
     out.extend_from_slice(value);
+}
+
+fn put_seal(out: &mut Vec<u8>, seal: &Seal<'_>) {
+    let mut value = Vec::with_capacity(1 + seal.key.len() + seal.proof.len());
+    put_varint(&mut value, seal.key.len() as u64);
+    value.extend_from_slice(seal.key.as_bytes());
+    value.extend_from_slice(&seal.proof);
+    let tag = match seal.scheme {
+        Scheme::Signed => TAG_SIGNED,
+        Scheme::Encrypted => TAG_ENCRYPTED,
+    };
+    put(out, tag, &value);
 }
 
 fn put_number(out: &mut Vec<u8>, tag: u8, value: Option<u64>) {
@@ -258,8 +302,39 @@ mod tests {
             idempotency_key: Some("k".into()),
             tags: vec!["a".into(), "b".into()],
             traceparent: Some("00-aa-bb-01".into()),
+            seal: Some(sealed(Scheme::Encrypted)),
             payload: Cow::Borrowed(b"{\"n\":9007199254740993}"),
         }
+    }
+
+    fn sealed(scheme: Scheme) -> Seal<'static> {
+        Seal { scheme, key: "2026-06".into(), proof: vec![7; 40].into() }
+    }
+
+    #[test]
+    fn ciphertext_must_be_understood_and_a_signature_may_be_skipped() {
+        for (scheme, is_critical) in [(Scheme::Encrypted, true), (Scheme::Signed, false)] {
+            let record = Record { seal: Some(sealed(scheme)), ..Record::new("k", &b"payload"[..]) };
+            let bytes = record.encode();
+            assert_eq!(Record::decode(&bytes).unwrap(), record);
+            // Behind version, length, and the kind with its tag and length.
+            assert_eq!(bytes[5] >= TAG_CRITICAL, is_critical);
+            assert!(bytes.ends_with(&[&[7; 40][..], b"payload"].concat()));
+        }
+    }
+
+    #[test]
+    fn a_seal_names_one_key_and_stands_alone() {
+        let seal = |key: &'static str| Seal { key: key.into(), ..sealed(Scheme::Signed) };
+        for key in ["", "two words", "k\u{1b}[31m", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"] {
+            let record = Record { seal: Some(seal(key)), ..Record::new("k", &b"p"[..]) };
+            let problem = RecordError::Damaged("its seal names no key");
+            assert_eq!(Record::decode(&record.encode()), Err(problem), "{key:?}");
+        }
+        let mut bytes = Record::new("k", &b"p"[..]).encode();
+        bytes.splice(5..5, [TAG_SIGNED, 2, 1, b'k', TAG_ENCRYPTED, 2, 1, b'k']);
+        bytes[1] += 8;
+        assert_eq!(Record::decode(&bytes), Err(RecordError::Damaged("it is sealed twice")));
     }
 
     #[test]
@@ -308,7 +383,7 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_byte_makes_it_panic(at in 0usize..60, value: u8) {
+        fn no_flipped_byte_makes_it_panic(at in 0usize..200, value: u8) {
             let mut bytes = full().encode();
             let at = at % bytes.len();
             bytes[at] = value;

@@ -98,6 +98,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// Puts another client in the place of the one that it was made from, because a test says later
+    /// how its jobs are sealed.
+    #[doc(hidden)]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
     /// Lets a worker be built although states are missing, because a test brings only those of the
     /// jobs that it is about; see [`Worker::run_due`] for when one turns out to be needed.
     #[doc(hidden)]
@@ -220,7 +228,7 @@ impl WorkerBuilder {
             named: Default::default(),
             stop: Default::default(),
             tally: Default::default(),
-            unknown_kinds: Default::default(),
+            lacking: Default::default(),
             started_ms: Default::default(),
         }))
     }

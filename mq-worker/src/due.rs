@@ -40,7 +40,7 @@ impl Worker {
         shared.clock.hold();
         Puller::new(shared.clone()).run_due(limit).await?;
         let report = shared.tally.report();
-        let met = shared.unknown_kinds.names();
+        let met = shared.lacking.kinds();
         let found = met.iter().filter_map(|kind| shared.registry.find(kind));
         let kinds: Vec<_> = found.map(|entry| entry.kind()).collect();
         let mut missing_states = shared.registry.problems(&shared.states);

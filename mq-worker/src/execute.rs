@@ -2,9 +2,8 @@
 //! What lies between the first two is in `task`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use mq_core::clock::now;
 use mq_core::context::{Attempt, AttemptFacts};
@@ -13,7 +12,7 @@ use mq_core::lifecycle::{Ended, Policy, Transition, decide};
 use mq_core::registry::Entry;
 use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_JOB;
-use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict};
+use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict, seal};
 
 use crate::outcomes::Settled;
 use crate::report::Class;
@@ -59,6 +58,7 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
         tags: Vec::new(),
         traceparent: None,
     };
+    let missing_key = record.as_ref().ok().and_then(|record| missing_key(shared, record));
     let (found, payload_len) = match record {
         Ok(record) => {
             card.idempotency_key = record.idempotency_key.map(|key| key.into_owned());
@@ -80,22 +80,34 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
     let attempt = Arc::new(Attempt::new(facts, shared.client.clone(), stopping));
     let alarm = card.started.checked_add(card.timeout);
     let held = Held { attempt, card, alarm, cause: None, abort: None };
-    match found {
-        Ok(bound) => {
-            // The payload is the tail of the record: cut the head off in place.
-            bytes.drain(..bytes.len() - payload_len);
-            let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
-            Prepared::Run(Run { held, body: Body::new(bound, request) })
-        }
-        Err(ended) => {
-            if ended == Ended::UnknownKind {
-                shared.unknown_kinds.warn(&held.attempt);
+    let ended = match (found, missing_key) {
+        (Ok(bound), None) => {
+            // The payload is the tail of the record: cut the head off in place. A seal covers both
+            // and is opened in the job's task, for which the loop has no time.
+            if shared.client.sealer().is_none() {
+                bytes.drain(..bytes.len() - payload_len);
             }
-            let mut settled = conclude(shared, held, &ended);
-            settled.slot = None;
-            Prepared::Settled(settled)
+            let request = JobRequest::new(Arc::clone(&held.attempt), bytes);
+            return Prepared::Run(Run { held, body: Body::new(bound, request) });
         }
-    }
+        (Ok(_), Some(key)) => {
+            shared.lacking.warn_key(&held.attempt, &key);
+            Ended::UnknownKind
+        }
+        (Err(ended), _) => {
+            if ended == Ended::UnknownKind {
+                shared.lacking.warn_kind(&held.attempt);
+            }
+            ended
+        }
+    };
+    Prepared::Settled(without_start(shared, held, &ended))
+}
+
+/// The name of the key that a job is sealed with, if this worker lacks it. To others it may be
+/// known, like a kind.
+fn missing_key(shared: &Shared, record: &Record<'_>) -> Option<String> {
+    seal::missing_key(shared.client.sealer(), record).map(|seal| seal.key.to_string())
 }
 
 /// The rules for one job: its record over its kind over the defaults.
@@ -199,7 +211,11 @@ pub(crate) fn abandon(shared: &Shared, held: Held) {
 
 /// Ends a job that was claimed but will not be started, because the worker stops.
 pub(crate) fn hand_back(shared: &Shared, held: Held) -> Settled {
-    let mut settled = conclude(shared, held, &Ended::HandedBack);
+    without_start(shared, held, &Ended::HandedBack)
+}
+
+fn without_start(shared: &Shared, held: Held, ended: &Ended) -> Settled {
+    let mut settled = conclude(shared, held, ended);
     settled.slot = None;
     settled
 }
@@ -291,36 +307,5 @@ fn report(
             );
             Class::HandedBack
         }
-    }
-}
-
-/// Kinds without a handler that were warned about lately.
-#[derive(Debug, Default)]
-pub(crate) struct UnknownKinds(Mutex<HashMap<String, Instant>>);
-
-const WARN_INTERVAL: Duration = Duration::from_secs(60);
-/// Kinds come from the store: a flood of different ones must not fill the memory.
-const KINDS_MAX: usize = 256;
-
-impl UnknownKinds {
-    /// Those that were warned about.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
-    fn warn(&self, attempt: &Attempt) {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = now();
-        kinds.retain(|_, told| now - *told < WARN_INTERVAL);
-        if kinds.len() >= KINDS_MAX || kinds.contains_key(&*attempt.kind) {
-            return;
-        }
-        kinds.insert(attempt.kind.to_string(), now);
-        let (id, kind, claim) = (attempt.id, &*attempt.kind, &attempt.claim);
-        tracing::warn!(
-            target: TARGET_JOB, %id, kind, queue = %claim.queue,
-            "no handler for this kind, its jobs are handed back with a delay; is the crate that \
-             holds it linked, or does another version of this worker run it?"
-        );
     }
 }

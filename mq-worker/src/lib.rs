@@ -26,6 +26,7 @@ mod execute;
 mod handlers;
 mod housekeeping;
 mod keeper;
+mod lacking;
 mod members;
 mod outcomes;
 mod panic;

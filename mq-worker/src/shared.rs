@@ -12,8 +12,8 @@ use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId, mutant};
 
 use crate::backlog::Backlog;
 use crate::config::Config;
-use crate::execute::UnknownKinds;
 use crate::handlers::Handlers;
+use crate::lacking::Lacking;
 use crate::members::Members;
 use crate::outcomes::Outcomes;
 use crate::pull::reconcile::{Mailbox, Named};
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) named: Mailbox,
     pub(crate) stop: Stop,
     pub(crate) tally: Tally,
-    pub(crate) unknown_kinds: UnknownKinds,
+    pub(crate) lacking: Lacking,
     pub(crate) started_ms: OnceLock<u64>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use mq_core::handler::BoxFuture;
+use mq_core::seal::{self, OpenError, Sealer};
 use mq_core::telemetry::{SPAN_RUN, TARGET_JOB};
 use mq_core::{JobRequest, Next, Outcome};
 use tokio::runtime::Handle;
@@ -120,13 +121,29 @@ impl Step {
     }
 }
 
-fn run(shared: Arc<Shared>, bound: &Bound, request: JobRequest) -> BoxFuture<'static, Outcome> {
+fn run(shared: Arc<Shared>, bound: &Bound, mut request: JobRequest) -> BoxFuture<'static, Outcome> {
+    if let Some(sealer) = shared.client.sealer() {
+        request = match opened(sealer, request) {
+            Ok(request) => request,
+            Err(error) => {
+                let error = error.to_string();
+                return Box::pin(std::future::ready(Outcome::Malformed { error }));
+            }
+        };
+    }
     let (handler, state) = (bound.entry.handler(), Arc::clone(&bound.state));
     if shared.layers.is_empty() {
         return handler.call(request, state);
     }
     let handler = Arc::clone(handler);
     Box::pin(async move { Next::new(&shared.layers, &*handler, state).run(request).await })
+}
+
+/// On a client that opens seals, a request comes with all of the record.
+fn opened(sealer: &dyn Sealer, request: JobRequest) -> Result<JobRequest, OpenError> {
+    let (attempt, record) = request.into_parts();
+    let payload = seal::open(Some(sealer), attempt.id, record)?;
+    Ok(JobRequest::new(attempt, payload))
 }
 
 /// A running job's duty to report its end, also when its task is dropped or unwinds.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mq_core::clock::now;
-use mq_core::{Context, State};
-use mq_testkit::RedisServer;
+use mq_core::{Client, Context, State};
+use mq_testkit::{MemoryEngine, RedisServer};
 use mq_worker::{RunError, Worker};
 use support::*;
 use tokio::sync::oneshot;
@@ -178,4 +178,23 @@ fn kill(signal: &str) {
     let command = format!("kill -{signal} {}", std::process::id());
     let status = std::process::Command::new("sh").args(["-c", &command]).status().unwrap();
     assert!(status.success());
+}
+
+/// On one thread and a store that answers at once, each turn of the runtime is one step of the
+/// loop, so the order comes between any two of them.
+#[tokio::test]
+async fn an_idle_worker_stops_at_once_wherever_it_is_told_to() {
+    for steps in 0..40 {
+        let mq = Client::with_engine(Arc::new(MemoryEngine::new(1_750_000_000_000)));
+        let builder = Worker::builder(&mq).state(Notes::default()).job_fn(act);
+        let worker = builder.grace(Duration::from_secs(3600)).build().unwrap();
+        let told = async {
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked = now();
+        within(worker.run_until(told)).await.unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(10), "told after {steps} steps");
+    }
 }

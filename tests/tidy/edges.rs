@@ -7,17 +7,21 @@ use super::repo::{Finding, Repo};
 ///
 /// `mq-worker` and the engines do not know each other: only so can an engine be added without
 /// touching the worker, and the suite in `mq-conformance` mean the same for all of them.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("mq-core", &[]),
     ("mq-macros", &[]),
     ("mq-redis", &["mq-core"]),
+    ("mq-seal", &["mq-core"]),
     ("mq-sqlite", &["mq-core"]),
     ("mq-worker", &["mq-core"]),
     ("mq-testkit", &["mq-core", "mq-worker"]),
     ("mq-conformance", &["mq-core", "mq-testkit"]),
     // Says in its own words what engines and workers do, and only asks the rules themselves.
     ("mq-model", &["mq-core"]),
-    ("mq", &["mq-core", "mq-macros", "mq-redis", "mq-sqlite", "mq-testkit", "mq-worker"]),
+    (
+        "mq",
+        &["mq-core", "mq-macros", "mq-redis", "mq-seal", "mq-sqlite", "mq-testkit", "mq-worker"],
+    ),
     // A program for people, which uses mq as its users do.
     ("mq-cli", &["mq"]),
     // A program that measures, on throw-away servers, and uses mq as its users do.

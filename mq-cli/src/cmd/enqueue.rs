@@ -53,7 +53,8 @@ struct Receipt {
 
 pub(crate) async fn run(app: &App, args: Args) -> Result<Exit, Fail> {
     let kind = args.kind.clone();
-    let job = new_job(args)?;
+    let mut job = new_job(args)?;
+    app.client.seal(&mut job).map_err(|error| Fail::condition(mq::chain_text(&error)))?;
     let queue = job.queue.clone();
     let reply = app.engine().enqueue(vec![job], DEADLINE).await?.into_iter().next();
     let reply = reply.ok_or_else(|| Fail::condition("the engine did not answer for the job"))?;

@@ -1,6 +1,7 @@
 //! `mq job`
 
-use mq::admin::JobInfo;
+use mq::admin::{JobInfo, SealInfo};
+use mq::seal::Scheme;
 use mq::{JobId, State};
 
 use crate::app::App;
@@ -50,8 +51,19 @@ fn as_text(job: &JobInfo, now_ms: u64) -> String {
         let at = when::stamp_from(now_ms, error.at_ms);
         sheet.line("error", format!("attempt {}, {at}: {}", error.attempt, error.error));
     }
-    sheet.line("payload", job.payload_text());
+    sheet.maybe("seal", job.seal.as_ref().map(seal_text));
+    match &job.seal {
+        Some(SealInfo { scheme: Scheme::Encrypted, problem: Some(_), .. }) => {
+            sheet.line("payload", "cannot be shown, see `seal`");
+        }
+        _ => sheet.line("payload", job.payload_text()),
+    }
     sheet.text()
+}
+
+fn seal_text(seal: &SealInfo) -> String {
+    let text = format!("{} with the key `{}`", seal.scheme, seal.key);
+    seal.problem.as_ref().map_or_else(|| text.clone(), |problem| format!("{text}: {problem}"))
 }
 
 fn time_name(state: State) -> &'static str {

@@ -61,7 +61,7 @@ impl Ran {
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
-    command.args(arguments).env_remove("MQ_URL");
+    command.args(arguments).env_remove("MQ_URL").env_remove("MQ_KEYS");
     command
 }
 

@@ -1,5 +1,6 @@
 //! Queues and jobs as an operator sees them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::lifecycle::State;
 use crate::name::QueueName;
 use crate::priority::Priority;
 use crate::record::Record;
+use crate::seal::{self, Scheme, Seal, Sealer};
 
 /// A queue with its sizes and counters.
 #[derive(Debug, Clone, Serialize)]
@@ -69,11 +71,28 @@ pub struct JobInfo {
     pub worker: Option<WorkerId>,
     /// Whether somebody asked to cancel it while it runs.
     pub cancel_requested: bool,
-    /// The payload's bytes, as enqueued.
+    /// How it is sealed, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<SealInfo>,
+    /// The payload's bytes, as enqueued. Empty if they are encrypted and could not be opened: see
+    /// [`seal`](Self::seal) for why, and [`Engine::get`](crate::engine::Engine::get) for the
+    /// ciphertext.
     #[serde(serialize_with = "payload_as_text")]
     pub payload: Vec<u8>,
     /// Why the record cannot be read, if it cannot.
     pub damage: Option<String>,
+}
+
+/// How a job is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SealInfo {
+    /// What was done.
+    pub scheme: Scheme,
+    /// The name of the key.
+    pub key: String,
+    /// Why the seal was not found to fit: it does not, or the key is not here.
+    pub problem: Option<String>,
 }
 
 fn payload_as_text<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
@@ -81,9 +100,37 @@ fn payload_as_text<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S
     to.serialize_str(&String::from_utf8_lossy(bytes))
 }
 
+fn look_inside(
+    stored: &Stored,
+    seal: Option<Seal<'_>>,
+    payload: Cow<'_, [u8]>,
+    sealer: Option<&dyn Sealer>,
+) -> (Option<SealInfo>, Vec<u8>) {
+    let Some(Seal { scheme, key, .. }) = seal else { return (None, payload.into_owned()) };
+    let opened = seal::open(sealer, stored.id, stored.record.clone());
+    let mut seal = SealInfo { scheme, key: key.into_owned(), problem: None };
+    let payload = match (opened, scheme) {
+        (Ok(_), Scheme::Signed) if sealer.is_none() => {
+            seal.problem = Some("it was not checked, because there are no keys here".to_owned());
+            payload.into_owned()
+        }
+        (Ok(opened), _) => opened,
+        (Err(error), _) => {
+            seal.problem = Some(error.to_string());
+            if scheme == Scheme::Signed { payload.into_owned() } else { Vec::new() }
+        }
+    };
+    (Some(seal), payload)
+}
+
 impl JobInfo {
     /// A job as an engine has it.
     pub fn new(stored: Stored) -> Self {
+        Self::opened(stored, None)
+    }
+
+    /// A job as an engine has it, opened by what a [`Client`](crate::Client::sealer) seals with.
+    pub fn opened(stored: Stored, sealer: Option<&dyn Sealer>) -> Self {
         let history = stored.history.as_deref().map(History::decode).unwrap_or_default();
         let (record, damage) = match Record::decode(&stored.record) {
             Ok(record) => (record, None),
@@ -92,6 +139,7 @@ impl JobInfo {
                 (raw, Some(error.to_string()))
             }
         };
+        let (seal, payload) = look_inside(&stored, record.seal, record.payload, sealer);
         Self {
             id: stored.id,
             queue: stored.queue,
@@ -110,7 +158,8 @@ impl JobInfo {
             worker: stored.worker,
             cancel_requested: stored.cancel_requested,
             kind: record.kind.into_owned(),
-            payload: record.payload.into_owned(),
+            seal,
+            payload,
             damage,
         }
     }
@@ -126,7 +175,7 @@ impl JobInfo {
     }
 
     /// The payload as text, with bytes that are not UTF-8 replaced.
-    pub fn payload_text(&self) -> std::borrow::Cow<'_, str> {
+    pub fn payload_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.payload)
     }
 }

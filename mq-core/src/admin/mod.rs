@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::info::{JobInfo, QueueInfo};
+pub use self::info::{JobInfo, QueueInfo, SealInfo};
 pub use self::moving::{Move, MoveError, MoveProgress, MoveReport, MoveSide, MovedQueue};
 pub use self::select::{Filter, JobPage, PageCursor};
 use crate::client::Client;
-use crate::engine::{Act, AuditReport, BATCH_MAX, Engine, EngineError, ListRequest, WorkerStats};
+use crate::engine::{
+    Act, AuditReport, BATCH_MAX, Engine, EngineError, ListRequest, Stored, WorkerStats,
+};
 use crate::id::JobId;
 use crate::name::QueueName;
 
@@ -88,6 +90,10 @@ impl Admin {
         &**self.client.engine()
     }
 
+    fn info(&self, stored: Stored) -> JobInfo {
+        JobInfo::opened(stored, self.client.sealer())
+    }
+
     /// All queues that ever had a job or a worker, with their sizes.
     ///
     /// # Errors
@@ -141,7 +147,7 @@ impl Admin {
             };
             let listed = self.engine().list(request).await?;
             page.scanned += listed.jobs.len();
-            let jobs = listed.jobs.into_iter().map(JobInfo::new);
+            let jobs = listed.jobs.into_iter().map(|stored| self.info(stored));
             page.jobs.extend(jobs.filter(|job| filter.holds(job)));
             if let Some(next) = listed.next {
                 page.next = Some(PageCursor { queue, within: Some(next) });
@@ -156,7 +162,7 @@ impl Admin {
         for queue in self.engine().queues().await? {
             let found = self.engine().get(&queue, &[id]).await?.into_iter().flatten().next();
             if let Some(stored) = found {
-                return Ok(Some(JobInfo::new(stored)));
+                return Ok(Some(self.info(stored)));
             }
         }
         Ok(None)

@@ -25,7 +25,7 @@ impl<J> Enqueue<J> {
         T: Transaction<Of> + ?Sized,
     {
         let job = (self.prepare)(&self.options, &self.job, self.client.payload_limit())?;
-        let receipts = send(&self.client, tx, &[job])?;
+        let receipts = send(&self.client, tx, vec![job])?;
         receipts.into_iter().next().ok_or_else(|| super::no_receipt().into())
     }
 }
@@ -42,7 +42,7 @@ impl<J: Job, I: Iterator<Item = J>> EnqueueAll<'_, J, I> {
     {
         let client = self.client.clone();
         let jobs = self.prepared().collect::<Result<Vec<_>, _>>()?;
-        send(&client, tx, &jobs)
+        send(&client, tx, jobs)
     }
 }
 
@@ -57,11 +57,15 @@ impl EnqueueSet {
         T: Transaction<Of> + ?Sized,
     {
         let client = self.client.clone();
-        send(&client, tx, &self.prepared()?)
+        send(&client, tx, self.prepared()?)
     }
 }
 
-fn send<T, Of>(client: &Client, tx: &T, jobs: &[NewJob]) -> Result<Vec<Enqueued>, EnqueueError>
+fn send<T, Of>(
+    client: &Client,
+    tx: &T,
+    mut jobs: Vec<NewJob>,
+) -> Result<Vec<Enqueued>, EnqueueError>
 where
     T: Transaction<Of> + ?Sized,
 {
@@ -71,7 +75,8 @@ where
                     `sqlite:app.db?database=application`";
         return Err(EngineError::new(EngineErrorKind::Invalid, text).into());
     };
-    let replies = tx.enqueue(&database, jobs)?;
+    jobs.iter_mut().try_for_each(|job| client.seal(job))?;
+    let replies = tx.enqueue(&database, &jobs)?;
     let durability = tx.durability()?;
     Ok(replies.into_iter().map(|reply| Enqueued::new(reply, durability)).collect())
 }

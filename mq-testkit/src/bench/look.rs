@@ -40,7 +40,8 @@ impl Bench {
         let mut infos = Vec::new();
         for (name, queue) in &store.queues {
             let ids = queue.in_order(state);
-            infos.extend(ids.into_iter().filter_map(|id| store.stored(name, id)).map(JobInfo::new));
+            let stored = ids.into_iter().filter_map(|id| store.stored(name, id));
+            infos.extend(stored.map(|job| JobInfo::opened(job, self.client.sealer())));
         }
         infos
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use mq_core::engine::PruneLimits;
 use mq_core::private::chrono::{DateTime, Utc};
+use mq_core::seal::Sealer;
 use mq_core::{Client, Context, Handler, Job, JobError, Middleware, clock};
 use mq_worker::{Worker, WorkerBuilder};
 
@@ -80,6 +81,14 @@ impl Bench {
     #[must_use]
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> Self {
         Self { builder: self.builder.state(state), ..self }
+    }
+
+    /// Seals what is enqueued, and opens it for handlers and for this bench, as
+    /// [`Client::sealed`] does. To be called before the [client](Self::client) is cloned.
+    #[must_use]
+    pub fn sealed(self, sealer: impl Sealer) -> Self {
+        let client = self.client.sealed(sealer);
+        Self { builder: self.builder.client(client.clone()), client, ..self }
     }
 
     /// Runs code around every attempt. The layer that is added first is outermost.

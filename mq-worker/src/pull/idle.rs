@@ -28,6 +28,10 @@ impl Puller {
     /// Waits for whatever comes first: an outcome, a wake-up, a due time, the end.
     pub(super) async fn idle(&mut self) {
         let phase = self.shared.stop.phase();
+        if !matches!(phase, Phase::Serving | Phase::Quiet) {
+            // Told to stop since the loop has looked: the end to wait for is that of the grace now.
+            return;
+        }
         self.arm(phase);
         let due = self.next_due(phase);
         let due_sleep = async {
