@@ -11,6 +11,8 @@
 -- Returns {now, ids that somebody asked to cancel, per worker a letter: 'E' extended or 'L' lost}.
 
 local now = now_ms(ARGV[1])
+local asked = redis.call('HLEN', KEYS[3])
+redis.call('HLEN', KEYS[2])
 local letters = {}
 for worker = 1, (#ARGV - 1) / 3 do
   local name, about = ARGV[worker*3-1], ARGV[worker*3+1]
@@ -24,7 +26,7 @@ for worker = 1, (#ARGV - 1) / 3 do
   end
 end
 local answers = table.concat(letters)
-if redis.call('HLEN', KEYS[3]) <= 1000 then
+if asked <= 1000 then
   return {now, redis.call('HKEYS', KEYS[3]), answers}
 end
 -- Others at each beat, so that all of them get through.
