@@ -132,6 +132,11 @@ scripts! {
     AUDIT = "audit", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "cut_receipt", "leave_place", "places",
          "level_of", "make_ready", "erase"];
+    AUDIT_ADOPT = "audit_adopt", " flags=allow-oom", ["now_ms", "typed"];
+    AUDIT_ASIDE = "audit_aside", " flags=allow-oom", [];
+    AUDIT_FIGURES = "audit_figures", " flags=allow-oom", ["now_ms", "typed"];
+    AUDIT_RECEIPT = "audit_receipt", " flags=allow-oom", [];
+    AUDIT_WAKE = "audit_wake", " flags=allow-oom", [];
     AUDIT_CLAIMS = "audit_claims", " flags=allow-oom", ["receipts"];
     AUDIT_KEYS = "audit_keys", " flags=allow-oom", [];
     AUDIT_FIELDS = "audit_fields", " flags=allow-oom", [];

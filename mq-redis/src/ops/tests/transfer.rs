@@ -76,7 +76,7 @@ async fn everything_comes_along() {
     assert_eq!(acts, [Act::Applied; 4]);
     assert_moved(&from, &to, &jobs).await;
     let queues = crate::ops::queues::queues(&from.engine).await.unwrap();
-    assert_eq!(queues, std::slice::from_ref(&to.queue));
+    assert_eq!(queues, [from.queue, to.queue]);
 }
 
 #[tokio::test]

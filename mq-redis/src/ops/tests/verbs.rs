@@ -174,6 +174,7 @@ async fn a_key_of_the_wrong_type_fails_the_request_before_anything_is_changed() 
         let error = cancel::cancel(&kit.engine, &kit.queue, &ids).await.unwrap_err();
         assert_eq!(error.kind(), mq_core::engine::EngineErrorKind::Damaged, "{key}: {error}");
         kit.raw("DEL", key, &[]).await;
+        kit.raw("ZADD", "wake", &[b"0", b"0"]).await;
         assert_eq!(kit.state(ids[0]).await, "ready", "{key}");
         kit.assert_sound().await;
     }
