@@ -11,5 +11,5 @@ WITH figures (name, value) AS (
     UNION ALL SELECT 'swept_ms', ifnull(swept_ms, 0) FROM mq_queues WHERE pk = ?1
 )
 SELECT name, name FROM figures
-WHERE typeof(value) <> 'integer' OR value NOT BETWEEN 0 AND 1000000000000000000
+WHERE typeof(value) <> 'integer' OR value NOT BETWEEN 0 AND 1e18
 LIMIT ?2
