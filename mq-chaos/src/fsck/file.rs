@@ -28,7 +28,7 @@ const NEVER: [(&str, &str); 8] = [
     ),
     ("SELECT id FROM mq_jobs WHERE state >= 3 AND cancel <> 0", "to be cancelled, and has ended"),
     (
-        "SELECT key FROM mq_keys LEFT JOIN mq_jobs AS job
+        "SELECT mq_keys.key FROM mq_keys LEFT JOIN mq_jobs AS job
          ON job.queue = mq_keys.queue AND job.id = mq_keys.id
          WHERE mq_keys.free_ms IS NULL AND job.id IS NULL",
         "this key is held by a job that is not there",
