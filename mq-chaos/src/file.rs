@@ -23,6 +23,11 @@ impl File {
         Self { path: folder.join("jobs.db") }
     }
 
+    /// The store at this place.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -33,7 +38,8 @@ impl File {
         format!("sqlite:{}?synchronous={synchronous}", self.path.display())
     }
 
-    fn open(&self) -> Connection {
+    /// A connection to it.
+    pub fn open(&self) -> Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&self.path, flags);
         let conn = conn.unwrap_or_else(|error| panic!("cannot open {:?}: {error}", self.path));

@@ -259,6 +259,8 @@ impl Scene {
         let report = self.client.engine().audit(&self.queue, false).await;
         let report = report.unwrap_or_else(|error| panic!("no audit: {error}"));
         assert!(report.findings.is_empty(), "audit: {:#?}", report.findings);
+        let wrong = crate::fsck(&self.client, &self.url).await;
+        assert!(wrong.is_empty(), "fsck: {wrong:#?}");
         if taken.is_empty() {
             self.assert_clean(&Rules::default(), "run the test again").await;
         }

@@ -152,6 +152,14 @@ impl History {
         self
     }
 
+    /// The past of a job that goes to the dead letters because its record cannot be read.
+    #[must_use]
+    pub fn malformed(mut self, at_ms: u64, error: &str) -> Self {
+        self.push_error(at_ms, error);
+        self.death = Some(Death { reason: DeathReason::Malformed, at_ms });
+        self
+    }
+
     /// The past of a job that is taken back from the dead letters: a full set of attempts again,
     /// while the count over its life stays.
     #[must_use]

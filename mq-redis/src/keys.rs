@@ -147,6 +147,16 @@ impl QueueKeys {
         key
     }
 
+    /// ANY: what an audit found under another key and had a wrong type, and the time in ms. Look at
+    /// it, then remove it.
+    pub(crate) fn aside(&self, name: &str, at_ms: u64) -> String {
+        let mut key = self.named("aside:");
+        key.push_str(name);
+        key.push(':');
+        key.push_str(&at_ms.to_string());
+        key
+    }
+
     fn named(&self, name: &str) -> String {
         let mut key = String::with_capacity(self.base.len() + name.len() + 24);
         key.push_str(&self.base);
@@ -182,6 +192,7 @@ mod tests {
         all.extend([0, 1, 2].map(|level| keys.ready(level)));
         all.push(keys.claims(WorkerId::random().to_text()));
         all.push(keys.producer("}p{:"));
+        all.push(keys.aside("jobs", 1));
         all
     }
 

@@ -87,19 +87,19 @@ scripts! {
         ["now_ms", "is_used", "split_ids", "ready_lengths", "promote_due", "next_due"];
     FINISH = "finish", " flags=allow-oom",
         ["now_ms", "bulk", "typed", "append", "split_ids", "open_receipts", "cut",
-         "cut_all", "close_receipts", "forget_later", "count_ends"];
+         "cut_all", "close_receipts", "forget_later", "tally", "count_ends"];
     EXTEND = "extend", " flags=allow-oom", ["now_ms"];
     JOIN = "join", " flags=allow-oom", ["now_ms"];
     LEAVE = "leave", " flags=allow-oom", ["note_gone"];
     REAP = "reap", " flags=allow-oom", ["now_ms", "is_used", "ready_lengths"];
-    REAP_TAKE = "reap_take", " flags=allow-oom", ["is_used", "note_gone"];
+    REAP_TAKE = "reap_take", " flags=allow-oom", ["is_used", "note_gone", "tally"];
     PROMOTE = "promote", " flags=allow-oom",
         ["now_ms", "ready_lengths", "promote_due", "next_due"];
     PRUNE = "prune", " flags=allow-oom", ["now_ms", "bulk", "typed"];
     PRUNE_DEAD = "prune_dead", " flags=allow-oom",
         ["now_ms", "typed", "erase", "expire_key"];
 
-    ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms"];
+    ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms", "tally"];
     IMPORT = "import", "", ["now_ms", "typed", "key_holder", "level_of", "make_ready"];
 
     LOCATE = "locate", " flags=allow-oom",
@@ -118,10 +118,10 @@ scripts! {
          "near_end", "take_out", "erase", "expire_key"];
     CANCEL = "cancel", " flags=allow-oom",
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "near_end", "take_out", "erase", "expire_key", "same_history"];
+         "near_end", "take_out", "erase", "expire_key", "same_history", "tally"];
     DISCARD = "discard", " flags=allow-oom",
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
-         "near_end", "take_out", "same_history"];
+         "near_end", "take_out", "same_history", "tally"];
     TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out"];
@@ -132,6 +132,11 @@ scripts! {
     AUDIT = "audit", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "cut_receipt", "leave_place", "places",
          "level_of", "make_ready", "erase"];
+    AUDIT_ADOPT = "audit_adopt", " flags=allow-oom", ["now_ms", "typed"];
+    AUDIT_ASIDE = "audit_aside", " flags=allow-oom", [];
+    AUDIT_FIGURES = "audit_figures", " flags=allow-oom", ["now_ms", "typed"];
+    AUDIT_RECEIPT = "audit_receipt", " flags=allow-oom", [];
+    AUDIT_WAKE = "audit_wake", " flags=allow-oom", [];
     AUDIT_CLAIMS = "audit_claims", " flags=allow-oom", ["receipts"];
     AUDIT_KEYS = "audit_keys", " flags=allow-oom", [];
     AUDIT_FIELDS = "audit_fields", " flags=allow-oom", [];

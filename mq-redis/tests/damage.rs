@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use mq_core::engine::{
-    About, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished, NewJob,
-    PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
+    About, Beat, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished,
+    NewJob, PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
 };
 use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
@@ -17,7 +17,7 @@ use mq_testkit::{shared_url, unique_prefix};
 
 const LEASE: Duration = Duration::from_secs(15);
 const START_MS: u64 = 1_700_000_000_000;
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 24] = [
     "jobs",
     "history",
     "levels",
@@ -39,6 +39,9 @@ const KEYS: [&str; 21] = [
     "recent",
     "wake",
     "moved",
+    "moving",
+    "swept",
+    "grace",
 ];
 
 /// A queue with something of everything.
@@ -149,9 +152,41 @@ impl Scene {
                 self.engine.prune(&self.queue, limits).await.map(drop)
             }
             "import" => self.engine.import(self.foreign()).await.map(drop),
+            "join" => self.engine.join(&self.queue, WorkerId::random(), LEASE, &told()).await,
+            "extend" => {
+                let beat = |worker: &WorkerId| Beat {
+                    queue: self.queue.clone(),
+                    worker: *worker,
+                    lease: LEASE,
+                    about: Some(told()),
+                    names_claims: true,
+                };
+                let beats: Vec<_> = [&self.worker, &self.reaper].into_iter().map(beat).collect();
+                self.engine.extend(beats).await.map(drop)
+            }
+            "pause" => self.engine.pause(&self.queue).await,
             "leave" => self.engine.leave(&self.queue, self.worker).await,
-            _ => unreachable!("{operation}"),
+            verb => self.act(verb).await,
         }
+    }
+
+    /// A verb of an operator on every job there is.
+    async fn act(&self, verb: &str) -> Result<(), EngineError> {
+        let ids: Vec<_> = self.ids.iter().copied().collect();
+        let (engine, queue) = (&self.engine, &self.queue);
+        let acts = match verb {
+            "cancel" => engine.cancel(queue, &ids).await,
+            "delete" => engine.delete(queue, &ids).await,
+            "discard" => engine.discard(queue, &ids).await,
+            "retry" => engine.retry(queue, &ids, None).await,
+            "run_now" => engine.run_now(queue, &ids).await,
+            "transfer" => {
+                let to = QueueName::new("another").unwrap();
+                engine.transfer(queue, &to, &ids).await
+            }
+            _ => unreachable!("{verb}"),
+        };
+        acts.map(drop)
     }
 
     /// Jobs of another store for every place.
@@ -200,6 +235,12 @@ impl Scene {
         let stored = self.engine.get(&self.queue, &ids).await.unwrap();
         stored.iter().flatten().count()
     }
+}
+
+fn told() -> About {
+    let mut about = About::default();
+    about.host = "somewhere".into();
+    about
 }
 
 fn job(queue: &QueueName, number: usize, schedule: Schedule) -> NewJob {
@@ -299,6 +340,101 @@ async fn import_stores_all_or_nothing() {
 #[tokio::test]
 async fn leave_hides_no_jobs() {
     each_key_under("leave", 0).await;
+}
+
+#[tokio::test]
+async fn a_worker_joins_and_lives_on_or_not_at_all() {
+    each_key_under("join", 0).await;
+    each_key_under("extend", 0).await;
+}
+
+#[tokio::test]
+async fn verbs_that_end_jobs_do_so_to_all_or_none() {
+    // How many of them end is theirs to say.
+    for verb in ["cancel", "delete", "transfer"] {
+        each_key_under(verb, usize::MAX).await;
+    }
+}
+
+#[tokio::test]
+async fn verbs_that_move_jobs_do_so_to_all_or_none() {
+    for verb in ["discard", "retry", "run_now"] {
+        each_key_under(verb, 0).await;
+    }
+}
+
+/// By the transaction for jobs that are surely new, and by the script for those with a key.
+#[tokio::test]
+async fn enqueue_stores_all_or_nothing_and_leaves_nothing_of_what_it_refuses() {
+    let mut refused = 0;
+    for (name, keyed) in KEYS.iter().flat_map(|name| [(name, false), (name, true)]) {
+        let what = format!("enqueue with a foreign `{name}`, keyed: {keyed}");
+        let mut scene = Scene::new().await;
+        let mut jobs: Vec<_> = (0..9).map(|at| job(&scene.queue, at, Schedule::Now)).collect();
+        for job in &mut jobs {
+            job.idempotency_key = job.idempotency_key.take().filter(|_| keyed);
+        }
+        let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        let key = scene.key(name);
+        scene.damage(&key);
+        let outcome = scene.engine.enqueue(jobs, LEASE).await;
+        scene.restore(&key);
+        scene.inspect(&what).await;
+        let stored = scene.engine.get(&scene.queue, &ids).await.unwrap();
+        let stored = stored.iter().flatten().count();
+        match outcome.map_err(|error| error.kind()) {
+            Ok(replies) => assert_eq!((replies.len(), stored), (9, 9), "{what}"),
+            // One of three priorities has no list.
+            Err(EngineErrorKind::Unknown) => assert_eq!(stored, 6, "{what}"),
+            Err(kind) => assert_eq!((kind, stored), (EngineErrorKind::Damaged, 0), "{what}"),
+        }
+        refused += usize::from(stored < 9);
+    }
+    assert!(refused > 8, "only {refused} were refused");
+}
+
+/// What is written before must not be followed by an error.
+#[tokio::test]
+async fn a_counter_that_cannot_count_stops_nothing() {
+    for garbage in ["many", "9223372036854775807", ""] {
+        let mut scene = Scene::new().await;
+        let (stats, rates) = (scene.key("stats"), scene.key("rates"));
+        for name in ["enqueued", "done", "failed", "dead", "interrupted", "cancelled"] {
+            scene.ask(&["HSET", &stats, name, garbage]).unwrap();
+        }
+        for letter in ["e", "d", "f"] {
+            let field = format!("{}:{letter}", START_MS / 60_000);
+            scene.ask(&["HSET", &rates, &field, garbage]).unwrap();
+        }
+        scene.store(12, Schedule::Now).await;
+        scene.finish().await.unwrap();
+        for verb in ["cancel", "discard"] {
+            scene.run(verb).await.unwrap();
+        }
+        scene.engine.set_test_clock(START_MS + 14_000);
+        scene.reap(1).await.unwrap();
+        scene.engine.set_test_clock(START_MS + 25_000);
+        scene.reap(2).await.unwrap();
+    }
+}
+
+/// A receipt that was cut off in the middle of an id, of a worker that is gone.
+#[tokio::test]
+async fn what_is_no_whole_id_does_not_spoil_the_ids_after_it() {
+    let mut scene = Scene::new().await;
+    let claims = scene.key(&format!("claims:{}", scene.worker));
+    // Before the claim with the twelve, in the order in which they are taken over.
+    scene.ask(&["HSET", &claims, "1", "short"]).unwrap();
+    scene.reap(1).await.unwrap();
+    scene.engine.set_test_clock(START_MS + 14_000);
+    scene.reap(2).await.unwrap();
+    scene.engine.set_test_clock(START_MS + 16_000);
+    let claim = Claim { queue: scene.queue.clone(), worker: scene.reaper, number: 3 };
+    let request = ReapRequest { claim, limit: 100, lease: LEASE };
+    let taken = scene.engine.reap(request).await.unwrap();
+    let taken: HashSet<_> = taken.jobs.iter().map(|job| job.id).collect();
+    assert_eq!(taken, scene.running.iter().map(|job| job.id).collect());
+    scene.inspect("after the worker was taken over").await;
 }
 
 /// Others' elements, malformed ids and ids without a record, in small claims whose records come at

@@ -241,8 +241,14 @@ impl Engine for SqliteEngine {
 
     async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport> {
         let queue = queue.clone();
-        let audit = move |tx: &mut Tx<'_>| ops::audit::audit(tx, &queue, repair);
-        if repair { self.writer.run(Mode::Write, audit).await } else { self.read(audit).await }
+        let name = queue.clone();
+        let report = self.read(move |tx| ops::audit::audit(tx, &name, false)).await?;
+        if !repair || report.findings.is_empty() {
+            return Ok(report);
+        }
+        // Only now, since nobody else can write while it looks.
+        let audit = move |tx: &mut Tx<'_>| ops::audit::audit(tx, &queue, true);
+        self.writer.run(Mode::Write, audit).await
     }
 
     async fn identity(&self) -> Result<String> {

@@ -10,6 +10,7 @@ use rusqlite::{Error, ErrorCode, ffi};
 pub(crate) type Result<T> = std::result::Result<T, EngineError>;
 
 /// Says what SQLite's error means for the caller of an operation.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`, in a hundred places")]
 pub(crate) fn of(error: Error) -> EngineError {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     let (kind, text) = match error.sqlite_error_code() {

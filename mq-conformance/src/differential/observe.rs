@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mq_core::engine::{
-    AuditReport, Engine, EngineError, ListRequest, QueueStats, Stored, WorkerStats,
+    AuditReport, Engine, EngineError, FindingKind, ListRequest, QueueStats, Stored, WorkerStats,
 };
 use mq_core::{QueueName, State};
 
@@ -99,7 +99,12 @@ async fn audit(
 ) -> Result<AuditReport, EngineError> {
     match look {
         Look::Usual => Ok(AuditReport::default()),
-        Look::Thorough => engine.audit(name, false).await,
+        Look::Thorough => {
+            let mut report = engine.audit(name, false).await?;
+            // Sequences wait for a marker and do not claim then, as no worker does.
+            report.findings.retain(|finding| finding.kind != FindingKind::Asleep);
+            Ok(report)
+        }
     }
 }
 

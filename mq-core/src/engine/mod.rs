@@ -218,8 +218,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn resume(&self, queue: &QueueName) -> Result<(), EngineError>;
 
     /// Recomputes a queue from all its structures and reports every disagreement; with `repair`,
-    /// also mends it, never by dropping a job. Works beside live traffic: a finding is looked at
-    /// twice before it counts.
+    /// also mends it, never by dropping a job: see [`FindingKind`] for how. Works beside live
+    /// traffic: a finding is looked at twice before it counts. Reads every record once, in bounded
+    /// pages.
     async fn audit(&self, queue: &QueueName, repair: bool) -> Result<AuditReport, EngineError>;
 
     // ---- the store itself ----

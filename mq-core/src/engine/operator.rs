@@ -274,23 +274,48 @@ impl Finding {
     }
 }
 
+impl FindingKind {
+    /// Whether [`audit`](super::Engine::audit) mends findings of this class when it is asked to.
+    pub fn is_mended(self) -> bool {
+        self != Self::Foreign
+    }
+}
+
 /// Classes of disagreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A record that is in no state. Repair makes it ready.
+    /// A record that is in no state. Repair puts it where its history says that it ended: to the
+    /// dead letters, or to the done jobs for the rest of a day; otherwise it becomes ready.
     Nowhere,
     /// A job that is in two states. Repair leaves it where it was furthest: running, else ready,
     /// else scheduled, else where it is kept.
     Twice,
     /// An entry without a record. Repair removes the entry.
     NoRecord,
-    /// A history, level, key or cancellation that belongs to no job. Repair removes it.
+    /// A history, level, key, cancellation or note that belongs to no job, or to one that it cannot
+    /// belong to, or what is left of a worker that is not registered. Repair removes it.
     Orphan,
     /// Claims of a worker that is not registered. Repair registers it with an ended lease, so that
     /// the next sweep takes its jobs over.
     Unleased,
-    /// Something that mq did not write: a wrong type, a malformed id, an unknown key. Not repaired.
+    /// A job that waits, and whose record no worker could decode. Repair sends it to the dead
+    /// letters, with all its bytes.
+    Unreadable,
+    /// An element of a structure, a number or a place that mq did not write. Repair removes it, and
+    /// the report says what it was; a record under what is no id becomes a dead letter with a new
+    /// id.
+    Garbage,
+    /// A key of a type that mq did not give it. Repair renames it, so that nothing of it is lost;
+    /// what is missing then is found like any other damage.
+    WrongType,
+    /// A key that would vanish by itself, or would stay for ever. Repair puts that right.
+    Expiry,
+    /// Jobs are ready and no marker would wake a worker. Repair sets it.
+    Asleep,
+    /// A queue with jobs that is missing in the list of queues. Repair lists it.
+    Unlisted,
+    /// A key under a name that mq does not know. Not repaired: it is somebody's.
     Foreign,
 }

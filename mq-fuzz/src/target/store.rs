@@ -154,7 +154,7 @@ async fn work(engine: &SqliteEngine) -> bool {
     let worker: WorkerId = ID[1].parse().expect("an id of ours");
     let claim = |number| Claim { queue: queue(), worker, number };
     heard(engine.join(&queue(), worker, HOUR, &About::default()).await);
-    let beat = Beat { queue: queue(), worker, lease: HOUR, about: None };
+    let beat = Beat { queue: queue(), worker, lease: HOUR, about: None, names_claims: true };
     let beats = heard(engine.extend(vec![beat]).await).unwrap_or_default();
     let is_alive = matches!(beats[..], [BeatReply::Extended { .. }]);
     heard(engine.promote(&queue(), 9).await);

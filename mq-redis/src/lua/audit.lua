@@ -23,6 +23,8 @@
 -- ARGV[2] count  of the workers whose ids follow
 -- ARGV[2+w] worker  the w-th of them
 -- ARGV[group 1] id
+-- ARGV[group 2] home  where it goes if it is nowhere: 'ready', 'dead' or 'done'
+-- ARGV[group 3] score  in that place
 -- Returns per job, as it was found: a list of 'record', the places, 'history', 'level', 'cancel';
 -- 'RETRY' instead of everything if other workers are registered.
 
@@ -38,18 +40,22 @@ for _, receipt in ipairs(receipts(names, 18)) do
   end
 end
 
-local function mend(id, record, found)
+local ends = {dead = true, done = true, cancelled = true}
+
+local function mend(id, record, found, home, score)
   for index, place in ipairs(found) do
     if not record or index > 1 then leave_place(place, id) end
   end
   if not record then
     erase(at, id)
   elseif #found == 0 then
-    make_ready(at, id)
+    if at.sets[home] then redis.call('ZADD', at.sets[home], score, id) else make_ready(at, id) end
+  elseif ends[found[1][1]] then
+    redis.call('HDEL', at.cancels, id)
   end
 end
 
-local function look(id)
+local function look(id, home, score)
   local record = redis.call('HEXISTS', at.jobs, id) == 1
   local found = places(at, held, id, ARGV[1] ~= 'look')
   local words = {}
@@ -60,12 +66,12 @@ local function look(id)
   if redis.call('HEXISTS', at.history, id) == 1 then words[#words + 1] = 'history' end
   if redis.call('HEXISTS', at.levels, id) == 1 then words[#words + 1] = 'level' end
   if redis.call('HEXISTS', at.cancels, id) == 1 then words[#words + 1] = 'cancel' end
-  if ARGV[1] == 'mend' then mend(id, record, found) end
+  if ARGV[1] == 'mend' then mend(id, record, found, home, score) end
   return words
 end
 
 local replies = {}
-for i = 3 + #names, #ARGV do
-  replies[#replies + 1] = look(ARGV[i])
+for i = 3 + #names, #ARGV, 3 do
+  replies[#replies + 1] = look(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
 return replies

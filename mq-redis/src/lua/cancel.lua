@@ -67,5 +67,5 @@ local replies = {}
 for i = 3 + #names, #ARGV, 5 do
   replies[#replies + 1] = cancel(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
 end
-if ended > 0 then redis.call('HINCRBY', at.stats, 'cancelled', ended) end
+if ended > 0 then tally(at.stats, 'cancelled', ended) end
 return replies

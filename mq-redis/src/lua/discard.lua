@@ -56,5 +56,5 @@ local replies = {}
 for i = 3 + #names, #ARGV, 3 do
   replies[#replies + 1] = discard(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
-if buried > 0 then redis.call('HINCRBY', at.stats, 'dead', buried) end
+if buried > 0 then tally(at.stats, 'dead', buried) end
 return replies

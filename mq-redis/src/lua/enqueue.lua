@@ -78,8 +78,8 @@ end
 if stored > 0 then
   -- Also for jobs that are not due: an idle worker must learn when to look again.
   redis.call('ZADD', KEYS[9], 0, '0')
-  redis.call('HINCRBY', KEYS[10], 'enqueued', stored)
-  redis.call('HINCRBY', KEYS[11], math.floor(now / 60000) .. ':e', stored)
+  tally(KEYS[10], 'enqueued', stored)
+  tally(KEYS[11], math.floor(now / 60000) .. ':e', stored)
 end
 if not applied then
   redis.call('SET', KEYS[12], number, 'PX', 86400000)

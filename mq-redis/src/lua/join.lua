@@ -12,6 +12,7 @@
 
 local lease = redis.call('ZSCORE', KEYS[1], ARGV[2])
 if lease == '0' or not lease and redis.call('LPOS', KEYS[3], ARGV[2]) then return 'OK' end
+-- The hash first: it may be of a wrong type, and the set has been looked into.
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
 redis.call('ZADD', KEYS[1], now_ms(ARGV[1]) + ARGV[3], ARGV[2])
 return 'OK'

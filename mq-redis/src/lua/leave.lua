@@ -8,6 +8,7 @@
 -- ARGV[1] worker
 -- Returns 'OK'.
 
+redis.call('HLEN', KEYS[2])
 local jobs = redis.call('HLEN', KEYS[3]) - redis.call('HEXISTS', KEYS[3], 'last')
 if jobs > 0 then
   redis.call('ZADD', KEYS[1], 0, ARGV[1])

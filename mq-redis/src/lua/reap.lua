@@ -35,8 +35,9 @@ end
 local past = redis.call('HMGET', KEYS[2], ARGV[3], 'last')
 if past[1] or is_used(ARGV[3], past[2]) then return {now, {}, revoked(), past[1] or ''} end
 
-local swept = tonumber(redis.call('GET', KEYS[3]) or now)
-local grace = tonumber(redis.call('GET', KEYS[4]) or 0)
+-- What is no number counts as absent: a sweep that fails would never put it right.
+local swept = tonumber(redis.call('GET', KEYS[3]) or now) or now
+local grace = tonumber(redis.call('GET', KEYS[4]) or 0) or 0
 if now - swept > tonumber(ARGV[4]) then
   grace = now + math.floor(ARGV[4] / 2)
   redis.call('SET', KEYS[4], string.format('%.0f', grace))

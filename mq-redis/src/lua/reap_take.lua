@@ -38,9 +38,11 @@ local function take_over(claims, worker)
   for _, of in ipairs(numbers_of(claims)) do
     if left <= 0 then return end
     local ids = redis.call('HGET', claims, of)
+    -- What is no whole id would shift all the ids after it.
+    ids = ids:sub(1, #ids - #ids % 22)
     local part = ids:sub(1, 22 * left)
     taken[#taken + 1] = part
-    left = left - math.ceil(#part / 22)
+    left = left - #part / 22
     if part ~= ids then
       redis.call('HSET', claims, of, ids:sub(#part + 1))
       return
@@ -62,6 +64,6 @@ local ids = table.concat(taken)
 redis.call('HSET', KEYS[2], 'last', number)
 if ids ~= '' then
   redis.call('HSET', KEYS[2], number, ids)
-  redis.call('HINCRBY', KEYS[4], 'interrupted', #ids / 22)
+  tally(KEYS[4], 'interrupted', #ids / 22)
 end
 return {ids, is_left()}

@@ -172,7 +172,10 @@ impl Aggregator {
             if let Some(connection) = connection.take() {
                 let rest = self.try_once(mode, &mut batch, &connection, &mut copies).await;
                 match rest {
-                    Rest::Nothing => return batch.answer(),
+                    Rest::Nothing => {
+                        self.take_back(&batch).await;
+                        return batch.answer();
+                    }
                     // An error is one of the connection, of which the next round hears as well.
                     Rest::Scripts => drop(self.link.load_scripts(&forever).await),
                     Rest::Later => {}
@@ -190,6 +193,23 @@ impl Aggregator {
             connection =
                 timeout(SWEEP, self.link.connection(&forever)).await.ok().and_then(Result::ok);
             batch.forget_abandoned();
+        }
+    }
+
+    /// Removes what a damaged store has kept of jobs that it refused. Their callers hear so after
+    /// that: a job that was refused must not turn up later.
+    async fn take_back(&self, batch: &Batch) {
+        let Some(pipeline) = batch.removal(&self.keys) else { return };
+        let forever = Deadline::of(Patience::Forever);
+        let mut pause = PAUSE_MIN;
+        loop {
+            if let Ok(connection) = self.link.connection(&forever).await
+                && self.link.try_on(&connection, &pipeline, &forever).await.is_ok()
+            {
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 

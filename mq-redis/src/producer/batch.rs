@@ -32,6 +32,24 @@ pub(super) struct Batch {
     pub(super) number: u64,
     callers: Vec<Caller>,
     groups: Vec<Group>,
+    /// What a transaction has left of jobs that it did not store.
+    leavings: Vec<Leavings>,
+}
+
+/// Jobs of one queue and level of which a damaged store has taken one half: the records, or the
+/// places.
+#[derive(Debug)]
+struct Leavings {
+    queue: QueueName,
+    level: u8,
+    ids: Vec<JobId>,
+    half: Half,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Records,
+    Places,
 }
 
 #[derive(Debug)]
@@ -98,7 +116,7 @@ impl Batch {
                 Caller { ticket, jobs, replies, error: None, is_gone: false }
             })
             .collect();
-        Self { number, callers, groups }
+        Self { number, callers, groups, leavings: Vec::new() }
     }
 
     /// Forgets under which ids and number the jobs were sent: a planted mistake.
@@ -256,6 +274,10 @@ impl Batch {
 
     fn settle_plain(&mut self, at: usize, values: &[Value]) -> Rest {
         match plain_outcome(values) {
+            Outcome::Partly(error, results) => {
+                self.settle_partly(at, &error, results);
+                Rest::Nothing
+            }
             Outcome::Applied => {
                 self.fill(at, |job| EnqueueReply { id: job.id, duplicate: false });
                 Rest::Nothing
@@ -266,6 +288,70 @@ impl Batch {
                 Rest::Nothing
             }
         }
+    }
+
+    /// A transaction goes on after an error. What counts is whether a job has got both, a record
+    /// and a place; without a counter or a marker it is stored all the same.
+    fn settle_partly(&mut self, at: usize, error: &EngineError, results: &[Value]) {
+        let mut results = results.iter().map(|value| !matches!(value, Value::ServerError(_)));
+        let mut next = || results.next().unwrap_or(false);
+        let has_records = next();
+        for priority in Priority::ALL {
+            let job = |at: &(usize, usize)| &self.callers[at.0].jobs[at.1];
+            let members = self.groups[at].members.iter().copied();
+            let members: Vec<_> = members.filter(|at| job(at).priority == priority).collect();
+            if members.is_empty() {
+                continue;
+            }
+            if priority != Priority::Normal {
+                next();
+            }
+            let has_places = next();
+            if has_records != has_places {
+                self.leavings.push(Leavings {
+                    queue: self.groups[at].queue.clone(),
+                    level: priority.level(),
+                    ids: members.iter().map(|at| job(at).id).collect(),
+                    half: if has_records { Half::Records } else { Half::Places },
+                });
+            }
+            for (caller, job) in members {
+                let caller = &mut self.callers[caller];
+                if has_records && has_places {
+                    let id = caller.jobs[job].id;
+                    caller.replies[job] = Some(EnqueueReply { id, duplicate: false });
+                } else {
+                    caller.error.get_or_insert_with(|| copy_of(error));
+                }
+            }
+        }
+    }
+
+    /// The commands that remove what is left of jobs whose callers hear that they are not stored;
+    /// none if nothing is.
+    pub(super) fn removal(&self, keys: &Keys) -> Option<Pipeline> {
+        if self.leavings.is_empty() {
+            return None;
+        }
+        let mut pipeline = Pipeline::new();
+        for Leavings { queue, level, ids, half } in &self.leavings {
+            let queue = keys.queue(queue);
+            let texts: Vec<_> = ids.iter().map(|id| id.to_text()).collect();
+            for key in [queue.jobs(), queue.levels()] {
+                let mut remove = command("HDEL", &key, ids.len(), ids.len() * JobId::TEXT_LEN);
+                for id in &texts {
+                    remove.arg(&id[..]);
+                }
+                pipeline.add_command(remove);
+            }
+            // At the end of the list, where they have just been put.
+            for id in texts.iter().filter(|_| *half == Half::Places) {
+                let mut remove = command("LREM", &queue.ready(*level), 2, JobId::TEXT_LEN);
+                remove.arg(-1).arg(&id[..]);
+                pipeline.add_command(remove);
+            }
+        }
+        Some(pipeline)
     }
 
     fn settle_script(&mut self, at: usize, values: &[Value], is_last_copy: bool) -> Rest {
@@ -358,13 +444,15 @@ fn outcome(replies: Vec<Option<EnqueueReply>>, error: Option<EngineError>) -> An
 }
 
 /// What became of a transaction.
-enum Outcome {
+enum Outcome<'v> {
     Applied,
+    /// Some of its commands were refused, and the others carried out.
+    Partly(EngineError, &'v [Value]),
     Later,
     Refused(EngineError),
 }
 
-fn plain_outcome(values: &[Value]) -> Outcome {
+fn plain_outcome(values: &[Value]) -> Outcome<'_> {
     // The reason comes before the EXECABORT that it leads to.
     let inside = match values.last() {
         Some(Value::Array(results)) => &results[..],
@@ -376,6 +464,7 @@ fn plain_outcome(values: &[Value]) -> Outcome {
     });
     match (first, values.last()) {
         (Some(error), _) if Fault::of(error) == Fault::Passing => Outcome::Later,
+        (Some(error), _) if !inside.is_empty() => Outcome::Partly(refusal(error), inside),
         (Some(error), _) => Outcome::Refused(refusal(error)),
         (None, Some(Value::Array(_))) => Outcome::Applied,
         (None, _) => Outcome::Refused(garbled()),

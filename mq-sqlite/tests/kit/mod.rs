@@ -82,6 +82,10 @@ impl Worker {
         Self { engine: engine.clone(), id, number: std::cell::Cell::new(0) }
     }
 
+    pub(crate) fn id(&self) -> WorkerId {
+        self.id
+    }
+
     fn next(&self) -> Claim {
         self.number.set(self.number.get() + 1);
         Claim { queue: queue(), worker: self.id, number: self.number.get() }

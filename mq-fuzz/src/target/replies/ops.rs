@@ -73,7 +73,10 @@ async fn data(engine: &impl Engine, op: usize, choices: u8) -> Done {
         4 => assert_eq!(engine.finish(finishes()).await?.len(), finishes().len()),
         5 => {
             let about = (choices & 1 == 1).then(About::default);
-            let beat = |queue| Beat { queue, worker: worker(), lease: HOUR, about: about.clone() };
+            let beat = |queue| {
+                let about = about.clone();
+                Beat { queue, worker: worker(), lease: HOUR, about, names_claims: true }
+            };
             let beats = vec![beat(queue()), beat(queue()), beat(other())];
             assert_eq!(engine.extend(beats).await?.len(), 3);
         }

@@ -8,8 +8,8 @@ local function count_ends(stats, rates, now, count)
   for _, total in ipairs(totals) do
     local name, by, letter = unpack(total)
     if by > 0 then
-      redis.call('HINCRBY', stats, name, by)
-      if letter then redis.call('HINCRBY', rates, minute .. letter, by) end
+      tally(stats, name, by)
+      if letter then tally(rates, minute .. letter, by) end
     end
   end
 end

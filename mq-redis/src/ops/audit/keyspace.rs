@@ -1,58 +1,73 @@
-//! What is not about single jobs: types of keys, keys that nobody knows, counters, workers, and
-//! the index of idempotency keys.
+//! Keys as such: types, names, expiry.
 
 use mq_core::engine::{AuditReport, EngineError, FindingKind};
 use mq_core::{QueueName, WorkerId};
-use redis::Value;
 
 use super::Audit;
-use super::scan::fields;
 use crate::engine::RedisEngine;
 use crate::link::Request;
-use crate::ops::answer::{ask, bytes, list, number, pairs, text};
-use crate::ops::locate::registered;
-use crate::ops::transfer::Note;
-use crate::ops::verb::{command, variadic_command};
+use crate::ops::answer::{ask, bytes, list, number, text};
+use crate::ops::verb::variadic_command;
 use crate::script;
 
 /// Keys per step of the walk over the database.
 const SCAN_COUNT: usize = 1_000;
 const CLAIMS: &[u8] = b"claims:";
 const PRODUCER: &[u8] = b"producer:";
+/// What an audit has found and moved out of the way. Reported once, when it was found.
+const ASIDE: &[u8] = b"aside:";
+/// As the producer itself sets it.
+const PRODUCER_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Checks types, names and counters. Returns the workers that have claims.
+/// A key that is there, its name in the queue, and what it should be.
+struct Key {
+    name: Vec<u8>,
+    suffix: Vec<u8>,
+    expected: &'static str,
+}
+
+/// Checks types, names and expiry. Returns the workers that have claims.
 pub(super) async fn check(audit: &mut Audit<'_>) -> Result<Vec<Vec<u8>>, EngineError> {
     let known = known(audit.engine, audit.queue);
     let names = all_keys(audit).await?;
     let base_len = base(audit.engine, audit.queue).len();
-    let (mut claims, mut typed) = (Vec::new(), known.clone());
-    for name in &names {
-        let suffix = &name[base_len..];
-        if let Some(worker) = suffix.strip_prefix(CLAIMS) {
+    let (mut claims, mut keys, mut has_jobs) = (Vec::new(), Vec::new(), false);
+    for name in names {
+        let suffix = name[base_len..].to_vec();
+        let fixed = known.iter().find(|(key, _)| key.as_bytes() == name).map(|(_, kind)| *kind);
+        let expected = if let Some(worker) = suffix.strip_prefix(CLAIMS) {
             if WorkerId::parse(worker).is_err() {
-                audit.add(FindingKind::Foreign, name, "a key of claims that names no worker");
+                audit.add(FindingKind::Foreign, &name, "a key of claims that names no worker");
                 continue;
             }
             claims.push(worker.to_vec());
-            typed.push((String::from_utf8_lossy(name).into_owned(), "hash"));
-        } else if !suffix.starts_with(PRODUCER)
-            && !known.iter().any(|(key, _)| key.as_bytes() == name)
-        {
-            audit.add(FindingKind::Foreign, name, "a key that mq does not know");
-        }
+            "hash"
+        } else if suffix.starts_with(PRODUCER) {
+            "string"
+        } else if suffix.starts_with(ASIDE) {
+            continue;
+        } else if let Some(expected) = fixed {
+            expected
+        } else {
+            audit.add(FindingKind::Foreign, &name, "a key that mq does not know");
+            continue;
+        };
+        has_jobs |= suffix == b"jobs";
+        keys.push(Key { name, suffix, expected });
     }
-    check_types(audit, &typed).await?;
-    if !has_wrong_type(&audit.report) {
-        check_counters(audit).await?;
+    for chunk in keys.chunks(SCAN_COUNT) {
+        check_types(audit, chunk).await?;
+        check_expiry(audit, chunk).await?;
+    }
+    if has_jobs {
+        check_listed(audit).await?;
     }
     Ok(claims)
 }
 
-const WRONG_TYPE: &str = "the key is of the wrong type";
-
 /// Whether a structure cannot be read at all.
 pub(super) fn has_wrong_type(report: &AuditReport) -> bool {
-    report.findings.iter().any(|finding| finding.detail.starts_with(WRONG_TYPE))
+    report.findings.iter().any(|finding| finding.kind == FindingKind::WrongType)
 }
 
 /// All keys of a queue that have a fixed name, with their types.
@@ -104,9 +119,7 @@ async fn all_keys(audit: &Audit<'_>) -> Result<Vec<Vec<u8>>, EngineError> {
     loop {
         let mut scan = redis::cmd("SCAN");
         scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_COUNT);
-        let mut request = Request::new();
-        request.cmd(scan);
-        let mut reply = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
+        let mut reply = list(audit.one(scan).await?);
         cursor = reply.next().map(text).unwrap_or_default();
         let page = list(reply.next().unwrap_or_default()).filter_map(bytes);
         names.extend(page.filter(|name| name.starts_with(base.as_bytes())));
@@ -118,141 +131,87 @@ async fn all_keys(audit: &Audit<'_>) -> Result<Vec<Vec<u8>>, EngineError> {
     }
 }
 
-async fn check_types(
-    audit: &mut Audit<'_>,
-    typed: &[(String, &'static str)],
-) -> Result<(), EngineError> {
+/// The answers to a command on each of the keys.
+async fn of_each(
+    audit: &Audit<'_>,
+    keys: &[Key],
+    command: impl Fn(&Key) -> redis::Cmd,
+) -> Result<std::vec::IntoIter<redis::Value>, EngineError> {
     let mut request = Request::new();
-    for (key, _) in typed {
-        request.cmd(command("TYPE", key));
+    for key in keys {
+        request.cmd(command(key));
     }
-    for ((key, expected), found) in typed.iter().zip(ask(audit.engine, &request).await?.map(text)) {
-        if found != "none" && found != *expected {
-            let detail = format!("{WRONG_TYPE}: {found} instead of {expected}");
-            audit.add(FindingKind::Foreign, key.as_bytes(), detail);
-        }
-    }
-    Ok(())
+    ask(audit.engine, &request).await
 }
 
-async fn check_counters(audit: &mut Audit<'_>) -> Result<(), EngineError> {
-    let key = audit.engine.keys.queue(audit.queue).stats();
-    let mut request = Request::new();
-    request.cmd(command("HGETALL", &key));
-    let counters = pairs(ask(audit.engine, &request).await?.next().unwrap_or_default());
-    for (name, value) in counters {
-        if number(Value::BulkString(value.clone())).is_none() {
-            let shown = String::from_utf8_lossy(&value).escape_debug().to_string();
-            audit.add(FindingKind::Foreign, &name, format!("the counter is `{shown}`"));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that claims, and what workers say about themselves, belong to registered workers.
-pub(super) async fn check_workers(
-    audit: &mut Audit<'_>,
-    claims: &[Vec<u8>],
-) -> Result<(), EngineError> {
-    let keys = audit.engine.keys.queue(audit.queue);
-    let mut request = Request::new();
-    request.cmd(command("HKEYS", &keys.about()));
-    let abouts = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
-    let mut workers: Vec<_> = claims.iter().cloned().chain(abouts.filter_map(bytes)).collect();
-    workers.sort();
-    workers.dedup();
-    let known = registered(audit.engine, audit.queue).await?;
-    workers.retain(|worker| !known.contains(worker));
-    let mend = mend_arg(audit);
-    for worker in workers {
-        if audit.room() == 0 {
-            break;
-        }
-        let mut request = Request::new();
-        let names = [keys.workers(), keys.claims(&worker), keys.about()];
-        request.script(&script::AUDIT_CLAIMS, &names, &[mend, &worker[..]]);
-        let mut reply = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
-        let held = reply.next().and_then(number).unwrap_or(0);
-        let about = reply.next().and_then(number).unwrap_or(0);
-        if held > 0 {
-            let detail = format!("the worker holds {held} jobs and is not registered");
-            audit.add(FindingKind::Unleased, &worker, detail);
-        } else if about > 0 {
-            audit.add(FindingKind::Orphan, &worker, "data about a worker that is not registered");
-        }
-    }
-    Ok(())
-}
-
-/// Checks that jobs between two queues can be carried on. Without a note that can be read a job
-/// would be stuck; once it is removed, the job is nowhere and is made ready.
-pub(super) async fn check_notes(audit: &mut Audit<'_>) -> Result<(), EngineError> {
-    let key = audit.engine.keys.queue(audit.queue).moving();
-    let mut request = Request::new();
-    request.cmd(command("HGETALL", &key));
-    let notes = pairs(ask(audit.engine, &request).await?.next().unwrap_or_default());
-    for (id, note) in notes {
-        if audit.room() == 0 || Note::parse(&note).is_some() {
+async fn check_types(audit: &mut Audit<'_>, keys: &[Key]) -> Result<(), EngineError> {
+    let found = of_each(audit, keys, |key| {
+        let mut cmd = redis::cmd("TYPE");
+        cmd.arg(&key.name);
+        cmd
+    });
+    for (key, found) in keys.iter().zip(found.await?.map(text)) {
+        if found == "none" || found == key.expected || audit.room() == 0 {
             continue;
         }
-        audit.add(FindingKind::Orphan, &id, "the note of a transfer that cannot be read");
         if audit.repair {
+            let suffix = String::from_utf8_lossy(&key.suffix);
+            let aside = audit
+                .engine
+                .keys
+                .queue(audit.queue)
+                .aside(&suffix, audit.engine.time.now().guess_ms);
+            let names = [key.name.clone(), aside.into_bytes()];
             let mut request = Request::new();
-            request.cmd(variadic_command("HDEL", &key, &[id]));
-            ask(audit.engine, &request).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Checks that idempotency keys belong to jobs, or will be forgotten.
-pub(super) async fn check_keys(audit: &mut Audit<'_>) -> Result<(), EngineError> {
-    let keys = audit.engine.keys.queue(audit.queue);
-    let mut cursor = Some(b"0".to_vec());
-    while let Some(at) = cursor {
-        let (next, page) = fields(audit, &keys.keys(), &at).await?;
-        cursor = next;
-        check_keys_page(audit, &page).await?;
-    }
-    let mut cursor = "0".to_owned();
-    loop {
-        let mut scan = command("ZSCAN", &keys.keys_expiry());
-        scan.arg(&cursor).arg("COUNT").arg(SCAN_COUNT);
-        let mut request = Request::new();
-        request.cmd(scan);
-        let mut reply = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
-        cursor = reply.next().map(text).unwrap_or_default();
-        let page = pairs(reply.next().unwrap_or_default());
-        let page: Vec<_> = page.into_iter().map(|(key, _)| key).collect();
-        check_keys_page(audit, &page).await?;
-        if cursor == "0" || cursor.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-async fn check_keys_page(audit: &mut Audit<'_>, page: &[Vec<u8>]) -> Result<(), EngineError> {
-    let keys = audit.engine.keys.queue(audit.queue);
-    let names = [keys.jobs(), keys.keys(), keys.keys_expiry()];
-    let mut rest = page;
-    while !rest.is_empty() && audit.room() > 0 {
-        let (chunk, after) = rest.split_at(rest.len().min(SCAN_COUNT).min(audit.room()));
-        rest = after;
-        // The script looks at all structures at once, so this look is the second one as well.
-        let mut args = vec![mend_arg(audit).to_vec()];
-        args.extend_from_slice(chunk);
-        let mut request = Request::new();
-        request.script(&script::AUDIT_KEYS, &names, &args);
-        let wrong = list(ask(audit.engine, &request).await?.next().unwrap_or_default());
-        for (key, wrong) in chunk.iter().zip(wrong) {
-            if number(wrong) == Some(1) {
-                audit.add(FindingKind::Orphan, key, "the idempotency key belongs to no job");
+            request.script(&script::AUDIT_ASIDE, &names, &[key.expected]);
+            let moved = ask(audit.engine, &request).await?.next().and_then(number);
+            if moved != Some(1) {
+                continue;
             }
         }
+        let detail = format!("the key is of the wrong type: {found} instead of {}", key.expected);
+        audit.add(FindingKind::WrongType, &key.name, detail);
     }
     Ok(())
 }
 
-fn mend_arg(audit: &Audit<'_>) -> &'static [u8] {
-    if audit.repair { b"1" } else { b"0" }
+async fn check_expiry(audit: &mut Audit<'_>, keys: &[Key]) -> Result<(), EngineError> {
+    let left = of_each(audit, keys, |key| {
+        let mut cmd = redis::cmd("PTTL");
+        cmd.arg(&key.name);
+        cmd
+    });
+    for (key, left) in keys.iter().zip(left.await?) {
+        let expires = matches!(left, redis::Value::Int(0..));
+        let is_gone = left == redis::Value::Int(-2);
+        let should = key.suffix.starts_with(PRODUCER);
+        if is_gone || expires == should || audit.room() == 0 {
+            continue;
+        }
+        if audit.repair {
+            let mut mend = if should { redis::cmd("PEXPIRE") } else { redis::cmd("PERSIST") };
+            mend.arg(&key.name);
+            if should {
+                mend.arg(PRODUCER_KEPT_MS);
+            }
+            audit.one(mend).await?;
+        }
+        let detail = if should { "the key would stay for ever" } else { "the key would vanish" };
+        audit.add(FindingKind::Expiry, &key.name, detail);
+    }
+    Ok(())
+}
+
+/// Whether the queue is where everybody looks for queues.
+async fn check_listed(audit: &mut Audit<'_>) -> Result<(), EngineError> {
+    let queues = crate::ops::queues::queues(audit.engine).await?;
+    if queues.contains(audit.queue) || audit.room() == 0 {
+        return Ok(());
+    }
+    let name = audit.queue.as_str().as_bytes();
+    if audit.repair {
+        audit.one(variadic_command("SADD", &audit.engine.keys.queues(), &[name])).await?;
+    }
+    audit.add(FindingKind::Unlisted, name, "the queue has jobs and is in no list of queues");
+    Ok(())
 }

@@ -37,7 +37,8 @@ impl Kit {
     /// A queue on a prefix that nobody else has.
     async fn new() -> Self {
         let kit = Self::on(engine().await, "a {queue}");
-        kit.register(kit.worker, i64::MAX as u64 / 2048).await;
+        kit.register(kit.worker, i64::MAX as u64 / 8192).await;
+        kit.list().await;
         kit
     }
 
@@ -49,6 +50,15 @@ impl Kit {
     /// Another queue on the same prefix.
     fn beside(&self, queue: &str) -> Self {
         Self::on(self.engine.clone(), queue)
+    }
+
+    /// Puts the queue into the list of queues.
+    async fn list(&self) {
+        let mut listing = redis::cmd("SADD");
+        listing.arg(self.engine.keys.queues()).arg(self.queue.as_str());
+        let mut request = Request::new();
+        request.cmd(listing);
+        ask(&self.engine, &request).await.unwrap();
     }
 
     fn key(&self, name: &str) -> String {
@@ -106,7 +116,10 @@ impl Kit {
                 let worker = self.worker;
                 self.hold(worker, &text).await;
             }
-            list if list.starts_with("ready") => drop(self.raw("RPUSH", list, &[&text]).await),
+            list if list.starts_with("ready") => {
+                self.raw("RPUSH", list, &[&text]).await;
+                self.raw("ZADD", "wake", &[b"0", b"0"]).await;
+            }
             set => {
                 let score = THEN_MS.to_string();
                 self.raw("ZADD", set, &[score.as_bytes(), &text]).await;

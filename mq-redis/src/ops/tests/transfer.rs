@@ -76,7 +76,7 @@ async fn everything_comes_along() {
     assert_eq!(acts, [Act::Applied; 4]);
     assert_moved(&from, &to, &jobs).await;
     let queues = crate::ops::queues::queues(&from.engine).await.unwrap();
-    assert_eq!(queues, std::slice::from_ref(&to.queue));
+    assert_eq!(queues, [from.queue, to.queue]);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn the_first_step_sent_twice_answers_the_same() {
     let id = jobs[0].0.to_text();
     for _ in 0..2 {
         let workers = [from.worker.to_text().to_vec()];
-        let args = [id.to_vec(), b"token-token-token-tok1".to_vec()].into_iter();
+        let args = (1, [id.to_vec(), b"token-token-token-tok1".to_vec()].into_iter());
         let to = to.queue.as_str().as_bytes();
         let script = &crate::script::TRANSFER_TAKE;
         let call = crate::ops::verb::call(&from.engine, &from.queue, script, to, &workers, args);

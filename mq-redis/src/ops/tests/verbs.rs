@@ -150,7 +150,7 @@ async fn a_worker_that_joins_meanwhile_is_noticed() {
     let kit = Kit::new().await;
     let id = kit.job("running").await;
     let script = &crate::script::DELETE;
-    let args = [id.to_text().to_vec(), Vec::new()].into_iter();
+    let args = (1, [id.to_text().to_vec(), Vec::new()].into_iter());
     let call = crate::ops::verb::call(&kit.engine, &kit.queue, script, b"", &[], args).await;
     assert!(call.unwrap().is_none());
     assert_eq!(kit.state(id).await, "running");
@@ -174,6 +174,7 @@ async fn a_key_of_the_wrong_type_fails_the_request_before_anything_is_changed() 
         let error = cancel::cancel(&kit.engine, &kit.queue, &ids).await.unwrap_err();
         assert_eq!(error.kind(), mq_core::engine::EngineErrorKind::Damaged, "{key}: {error}");
         kit.raw("DEL", key, &[]).await;
+        kit.raw("ZADD", "wake", &[b"0", b"0"]).await;
         assert_eq!(kit.state(ids[0]).await, "ready", "{key}");
         kit.assert_sound().await;
     }
