@@ -215,7 +215,7 @@ impl<'a> Life<'a> {
                     self.strays.push((at, Stray::AckOfNothing));
                 }
                 match instead {
-                    None => drop(self.acked.get_or_insert((at, *level))),
+                    None => self.acked = self.acked.or(Some((at, *level))),
                     Some(_) => self.instead = *instead,
                 }
             }
@@ -234,7 +234,7 @@ impl<'a> Life<'a> {
                 _ => self.strays.push((at, Stray::EffectWithoutStart(claim))),
             },
             Event::Ended { claim, .. } => match self.grant(claim) {
-                Some(grant) if grant.started.is_some() => drop(grant.ended.get_or_insert(at)),
+                Some(grant) if grant.started.is_some() => grant.ended = grant.ended.or(Some(at)),
                 _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
             },
             Event::Finishing { claim, to, failed, due_ms, .. } => {
@@ -268,7 +268,9 @@ impl<'a> Life<'a> {
             .position(|act| act.by == u64::MAX && act.process == process && act.verb == verb);
         match asked {
             Some(asked) if done => self.acts[asked].by = by,
-            Some(asked) => drop(self.acts.remove(asked)),
+            Some(asked) => {
+                self.acts.remove(asked);
+            }
             None if done => self.acts.push(Act { verb, from: 0, by, process }),
             None => {}
         }
@@ -333,6 +335,12 @@ impl<'a> Life<'a> {
     }
 
     fn conclude(&mut self, world: &World<'_>) {
+        for act in &mut self.acts {
+            // An order that was in trouble may have been carried out after its answer was lost.
+            if act.from > 0 && world.is_troubled(act.process, act.from, act.by) {
+                act.by = u64::MAX;
+            }
+        }
         for grant in &mut self.grants {
             grant.outcome = outcome(grant.process, &grant.tells, world);
         }

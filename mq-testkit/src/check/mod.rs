@@ -104,6 +104,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
             order.add(&life, &world);
         }
     }
+    reruns::check_sweeps(&world, &mut report);
     keys.check(&world, &mut report);
     order.check(&mut report);
     running.check(rules, &mut report);

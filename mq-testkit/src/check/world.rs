@@ -32,6 +32,8 @@ struct Process {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Worker {
+    /// When and in which process it wanted to be one.
+    joined: Option<(u64, u32)>,
     lease: Option<u64>,
     left: Option<u64>,
     /// When a sweep had found it gone.
@@ -119,8 +121,9 @@ impl<'a> World<'a> {
         match &entry.event {
             Event::Joining { worker, lease_ms, .. } => {
                 process.joined.get_or_insert(at);
-                let lease = lease_ms.saturating_mul(1_000_000);
-                self.worker_mut(worker.to_string()).lease.get_or_insert(lease);
+                let worker = self.worker_mut(worker.to_string());
+                worker.joined.get_or_insert((at, entry.process));
+                worker.lease.get_or_insert(lease_ms.saturating_mul(1_000_000));
             }
             Event::Leaving { worker, .. } => {
                 self.worker_mut(worker.to_string()).left.get_or_insert(at);
@@ -211,9 +214,26 @@ impl<'a> World<'a> {
     /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
     /// history explains it.
     pub(super) fn why(&self, held: &Grant<'a>, taken: &Grant<'a>) -> Option<Why<'a>> {
-        let worker = self.worker(held.claim);
+        self.why_gone(self.worker(held.claim), held.process, held.at, taken.at)
+    }
+
+    /// Workers that a sweep had found gone though no fault explains it, and when. Also those that
+    /// held no job just then, or none that anybody knew of.
+    pub(super) fn wrongly_reaped(&self) -> Vec<(u64, &str)> {
+        let workers = self.workers.iter().filter_map(|(name, worker)| {
+            let (reaped, (joined, process)) = (worker.reaped?, worker.joined?);
+            let why = self.why_gone(*worker, process, joined, reaped);
+            why.is_none().then_some((reaped, name.as_str()))
+        });
+        let mut workers: Vec<_> = workers.collect();
+        workers.sort_unstable();
+        workers
+    }
+
+    /// Why a worker was taken for gone by then that had shown signs of life at `seen`.
+    fn why_gone(&self, worker: Worker, process: u32, seen: u64, by: u64) -> Option<Why<'a>> {
         let lease = self.lease(worker);
-        let gone = worker.reaped.filter(|at| *at >= held.at).unwrap_or(u64::MAX).min(taken.at);
+        let gone = worker.reaped.filter(|at| *at >= seen).unwrap_or(u64::MAX).min(by);
         if let Some(since) = worker.left.filter(|left| *left <= gone) {
             return Some(Why { what: "leaving".into(), since });
         }
@@ -222,14 +242,14 @@ impl<'a> World<'a> {
         let from = gone.saturating_sub(2 * lease + 5 * SECOND);
         let recent = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
         let mine = self.faults.iter().filter(recent).filter(|fault| !fault.processes.is_empty());
-        let mine = mine.filter(|fault| fault.hits(held.process));
+        let mine = mine.filter(|fault| fault.hits(process));
         if let Some(fault) = mine.max_by_key(|fault| fault.began) {
             return Some(Why { what: fault.kind.into(), since: fault.began });
         }
-        if let Some(back) = self.undoing_between(held.at, taken.at) {
+        if let Some(back) = self.undoing_between(seen, by) {
             return Some(Why { what: "a rollback".into(), since: back.cut });
         }
-        self.why_of_store(from, gone, lease).or_else(|| self.silence(held, gone, lease))
+        self.why_of_store(from, gone, lease).or_else(|| self.silence(process, gone, lease))
     }
 
     /// The store or the network was away for so long that beats may have failed: they come every
@@ -255,11 +275,11 @@ impl<'a> World<'a> {
 
     /// A process that has written nothing for the last half of a lease, and never will again, is
     /// taken to be dead: one that was wrongly taken for gone ends its job one day and says so.
-    fn silence(&self, held: &Grant<'_>, gone: u64, lease: u64) -> Option<Why<'a>> {
+    fn silence(&self, process: u32, gone: u64, lease: u64) -> Option<Why<'a>> {
         if self.rules.deaths_recorded {
             return None;
         }
-        let last = self.processes.get(&held.process)?.last;
+        let last = self.processes.get(&process)?.last;
         let silent = last.saturating_add(lease / 2) <= gone;
         silent.then(|| Why { what: "a silent end".into(), since: last })
     }
@@ -268,21 +288,33 @@ impl<'a> World<'a> {
         self.rollbacks.iter().find(|back| back.cut >= from && back.cut <= to)
     }
 
-    /// From when on somebody could have noticed that a worker was gone since `since`: the store
-    /// was there, and a worker that sweeps.
+    /// For how long somebody could have noticed that a worker was gone since `since` until its job
+    /// was taken over: while the store was there, and a worker that sweeps. After an outage of a
+    /// lease and more the sweeps spare everybody for half a lease.
     pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        let outages = self.faults.iter().filter(|fault| fault.processes.is_empty());
-        let overlapping = outages.filter(|fault| fault.began <= taken.at && fault.ended >= since);
-        let back = overlapping.map(|fault| fault.ended.min(taken.at)).max().unwrap_or(since);
-        let since = since.max(back);
+        let since = self.watched_since(since, held, taken);
+        let lease = self.lease(self.worker(held.claim));
+        let (mut away, mut until) = (0, since);
+        for fault in self.faults.iter().filter(|fault| fault.processes.is_empty()) {
+            let (began, ended) = (fault.began.max(until), fault.ended.min(taken.at));
+            if let Some(lasted) = ended.checked_sub(began) {
+                away += lasted + if lasted >= lease { lease / 2 } else { 0 };
+                until = ended;
+            }
+        }
+        taken.at.saturating_sub(since).saturating_sub(away)
+    }
+
+    /// The same instant, or a later one if only then a process came that sweeps.
+    fn watched_since(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
         let sweeper = self.processes.get(&taken.process).and_then(|process| process.joined);
         let Some(came) = sweeper.filter(|came| *came > since) else { return since };
         let lived = |process: &Process| {
             process.joined.is_some_and(|at| at <= since) && process.last >= taken.at
         };
         let others = self.processes.iter().filter(|(id, _)| **id != held.process);
-        let watched = others.filter(|(id, _)| !self.is_troubled(**id, since, taken.at));
-        if watched.map(|(_, process)| process).any(lived) { since } else { came }
+        let mut others = others.filter(|(_, process)| lived(process));
+        if others.any(|(id, _)| !self.is_troubled(*id, since, taken.at)) { since } else { came }
     }
 }
 

@@ -37,6 +37,21 @@ fn a_takeover_from_a_worker_that_lives_is_unexplained() {
 }
 
 #[test]
+fn a_worker_that_lives_must_not_be_taken_for_gone_either_if_it_holds_nothing() {
+    let swept = |fault| {
+        let mut past = Past::new();
+        past.on(3).joined("r", 3_000).on(1).joined("a", 3_000);
+        if fault {
+            past.fault("freeze", &[1]);
+        }
+        past.after(3_500).on(3).reaped("r.1", "a").on(1).enqueued(0).run(0, "b.1");
+        past
+    };
+    clean(&swept(true));
+    assert_eq!(violated(&swept(false)), ["rerun"]);
+}
+
+#[test]
 fn a_worker_that_falls_silent_is_dead_unless_deaths_are_recorded() {
     let mut past = begun();
     past.after(3_500).taken_over(0, "r.1", 0, 0);
