@@ -147,13 +147,6 @@ impl Outcome {
     }
 }
 
-impl Grant<'_> {
-    /// What the store has counted before it, which no legal event makes smaller.
-    fn counters(&self) -> u64 {
-        u64::from(self.attempts) + u64::from(self.interruptions)
-    }
-}
-
 /// The worker in a token.
 pub(super) fn worker_of(claim: &str) -> &str {
     claim.rsplit_once('.').map_or(claim, |(worker, _)| worker)
@@ -344,11 +337,14 @@ impl<'a> Life<'a> {
         for grant in &mut self.grants {
             grant.outcome = outcome(grant.process, &grant.tells, world);
         }
-        if world.rules.clock_steps {
-            self.grants.sort_by_key(|grant| (grant.counters(), grant.at));
-        } else {
-            self.grants.sort_by_key(|grant| (grant.now_ms, grant.counters(), grant.at));
-        }
+        let by_clock = !world.rules.clock_steps;
+        // Who takes a job back forgives its interruptions, but no attempts.
+        let forgiven = self.revivals().next().is_some();
+        self.grants.sort_by_key(|grant| {
+            let interruptions = if forgiven { 0 } else { grant.interruptions };
+            let counted = u64::from(grant.attempts) + u64::from(interruptions);
+            (if by_clock { grant.now_ms } else { 0 }, counted, grant.at)
+        });
     }
 }
 
