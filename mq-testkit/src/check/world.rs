@@ -18,6 +18,12 @@ pub(super) struct World<'a> {
     processes: HashMap<u32, Process>,
     workers: HashMap<String, Worker>,
     faults: Vec<Fault<'a>>,
+    /// Which faults hit each process.
+    hits: HashMap<u32, Vec<usize>>,
+    /// Which faults hit the store.
+    of_store: Vec<usize>,
+    /// When there was a worker that could sweep, and a store to do it on.
+    watched: Watched,
     rollbacks: Vec<Rollback>,
     /// When the store's clock had first shown at least what time, if it was set during the run.
     shown: Vec<(u64, u64)>,
@@ -47,8 +53,6 @@ struct Fault<'a> {
     /// `u64::MAX` if it never ended.
     ended: u64,
     kind: &'a str,
-    /// None: the store, and so everybody.
-    processes: &'a [u32],
 }
 
 /// The store went back in time.
@@ -79,6 +83,9 @@ impl<'a> World<'a> {
             processes: HashMap::new(),
             workers: HashMap::new(),
             faults: Vec::new(),
+            hits: HashMap::new(),
+            of_store: Vec::new(),
+            watched: Watched::default(),
             rollbacks: Vec::new(),
             shown: Vec::new(),
         };
@@ -87,9 +94,16 @@ impl<'a> World<'a> {
             world.saw(entry);
             match &entry.event {
                 Event::FaultBegan { fault, kind, processes } => {
-                    fault_of.insert(*fault, world.faults.len());
+                    let at = world.faults.len();
+                    fault_of.insert(*fault, at);
+                    for process in processes {
+                        world.hits.entry(*process).or_default().push(at);
+                    }
+                    if processes.is_empty() {
+                        world.of_store.push(at);
+                    }
                     let (began, ended) = (entry.at_ns, u64::MAX);
-                    world.faults.push(Fault { began, ended, kind, processes });
+                    world.faults.push(Fault { began, ended, kind });
                 }
                 Event::FaultEnded { fault } => {
                     if let Some(at) = fault_of.get(fault) {
@@ -99,7 +113,7 @@ impl<'a> World<'a> {
                 Event::RolledBack { to_ns } => {
                     let (to, noted) = (*to_ns, entry.at_ns);
                     // The store was cut off when the fault began, and said so when it was back.
-                    let cuts = world.faults.iter().filter(|fault| fault.processes.is_empty());
+                    let cuts = world.of_store.iter().map(|at| &world.faults[*at]);
                     let cut = cuts.map(|fault| fault.began).filter(|began| *began >= to).max();
                     world.rollbacks.push(Rollback { to, cut: cut.unwrap_or(noted), noted });
                 }
@@ -110,6 +124,7 @@ impl<'a> World<'a> {
                 _ => {}
             }
         }
+        world.watched = world.watches();
         world
     }
 
@@ -182,8 +197,18 @@ impl<'a> World<'a> {
 
     /// Whether a fault hit the store or this process at some instant between these two.
     pub(super) fn is_troubled(&self, process: u32, from: u64, to: u64) -> bool {
-        let hit = |fault: &Fault<'_>| fault.hits(process) && fault.began <= to;
-        self.faults.iter().any(|fault| hit(fault) && fault.ended >= from)
+        let mut hits = self.of_process(process).chain(self.of_store());
+        hits.any(|fault| fault.began <= to && fault.ended >= from)
+    }
+
+    /// The faults of one process, by their beginnings.
+    fn of_process(&self, process: u32) -> impl Iterator<Item = &Fault<'a>> {
+        self.hits.get(&process).into_iter().flatten().map(|at| &self.faults[*at])
+    }
+
+    /// The faults of the store, by their beginnings.
+    fn of_store(&self) -> impl Iterator<Item = &Fault<'a>> {
+        self.of_store.iter().map(|at| &self.faults[*at])
     }
 
     /// The time of the store's clock that a claim may be held to.
@@ -241,8 +266,7 @@ impl<'a> World<'a> {
         // the lease and a bit, because sweeps may be late for reasons of their own.
         let from = gone.saturating_sub(2 * lease + 5 * SECOND);
         let recent = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
-        let mine = self.faults.iter().filter(recent).filter(|fault| !fault.processes.is_empty());
-        let mine = mine.filter(|fault| fault.hits(process));
+        let mine = self.of_process(process).filter(recent);
         if let Some(fault) = mine.max_by_key(|fault| fault.began) {
             return Some(Why { what: fault.kind.into(), since: fault.began });
         }
@@ -255,13 +279,11 @@ impl<'a> World<'a> {
     /// The store or the network was away for so long that beats may have failed: they come every
     /// third of a lease, and what follows an outage (connecting again) takes its time as well.
     fn why_of_store(&self, from: u64, gone: u64, lease: u64) -> Option<Why<'a>> {
-        let hits = |fault: &&Fault<'_>| {
-            fault.processes.is_empty() && fault.began <= gone && fault.ended >= from
-        };
+        let hits = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
         let mut away = 0;
         let mut until = from;
         let mut why = None;
-        for fault in self.faults.iter().filter(hits) {
+        for fault in self.of_store().filter(hits) {
             let (began, ended) = (fault.began.max(until), fault.ended.min(gone));
             away += ended.saturating_sub(began);
             until = until.max(ended);
@@ -289,37 +311,59 @@ impl<'a> World<'a> {
     }
 
     /// For how long somebody could have noticed that a worker was gone since `since` until its job
-    /// was taken over: while the store was there, and a worker that sweeps. After an outage of a
-    /// lease and more the sweeps spare everybody for half a lease.
+    /// was taken over: while the store was there, and a worker to sweep. After a gap of a lease
+    /// and more the sweeps spare everybody for half a lease.
     pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        let since = self.watched_since(since, held, taken);
-        let lease = self.lease(self.worker(held.claim));
-        let (mut away, mut until) = (0, since);
-        for fault in self.faults.iter().filter(|fault| fault.processes.is_empty()) {
-            let (began, ended) = (fault.began.max(until), fault.ended.min(taken.at));
-            if let Some(lasted) = ended.checked_sub(began) {
-                away += lasted + if lasted >= lease { lease / 2 } else { 0 };
-                until = ended;
-            }
-        }
-        taken.at.saturating_sub(since).saturating_sub(away)
+        self.watched.between(since, taken.at, self.lease(self.worker(held.claim)))
     }
 
-    /// The same instant, or a later one if only then a process came that sweeps.
-    fn watched_since(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        let sweeper = self.processes.get(&taken.process).and_then(|process| process.joined);
-        let Some(came) = sweeper.filter(|came| *came > since) else { return since };
-        let lived = |process: &Process| {
-            process.joined.is_some_and(|at| at <= since) && process.last >= taken.at
-        };
-        let others = self.processes.iter().filter(|(id, _)| **id != held.process);
-        let mut others = others.filter(|(_, process)| lived(process));
-        if others.any(|(id, _)| !self.is_troubled(*id, since, taken.at)) { since } else { came }
+    fn watches(&self) -> Watched {
+        let mut parts = Vec::new();
+        for (id, process) in &self.processes {
+            let Some(mut since) = process.joined else { continue };
+            let mut faults: Vec<_> = self.of_process(*id).chain(self.of_store()).collect();
+            faults.sort_unstable_by_key(|fault| fault.began);
+            for fault in faults.into_iter().filter(|fault| fault.began < process.last) {
+                if fault.began > since {
+                    parts.push((since, fault.began));
+                }
+                since = since.max(fault.ended);
+            }
+            if since < process.last {
+                parts.push((since, process.last));
+            }
+        }
+        Watched::of(parts)
     }
 }
 
-impl Fault<'_> {
-    fn hits(&self, process: u32) -> bool {
-        self.processes.is_empty() || self.processes.contains(&process)
+/// Times that do not touch each other, by their beginnings.
+#[derive(Debug, Default)]
+struct Watched(Vec<(u64, u64)>);
+
+impl Watched {
+    fn of(mut parts: Vec<(u64, u64)>) -> Self {
+        parts.sort_unstable();
+        let mut watched: Vec<(u64, u64)> = Vec::new();
+        for (from, to) in parts {
+            match watched.last_mut() {
+                Some((_, last)) if *last >= from => *last = to.max(*last),
+                _ => watched.push((from, to)),
+            }
+        }
+        Self(watched)
+    }
+
+    /// How much of a time is in here, without half a lease for each gap of a lease and more.
+    fn between(&self, since: u64, to: u64, lease: u64) -> u64 {
+        let first = self.0.partition_point(|(_, end)| *end <= since);
+        let (mut sum, mut spared, mut until) = (0, 0, since);
+        for (from, end) in self.0[first..].iter().take_while(|(from, _)| *from < to) {
+            let from = (*from).max(since);
+            spared += if from - until >= lease { lease / 2 } else { 0 };
+            until = (*end).min(to);
+            sum += until - from;
+        }
+        u64::saturating_sub(sum, spared)
     }
 }
