@@ -22,6 +22,7 @@ mod index;
 mod life;
 mod limits;
 mod links;
+mod listing;
 mod order;
 mod phantom;
 mod places;
@@ -72,8 +73,25 @@ pub use self::verdict::{Check, Counts, Found, Times, Verdict, Violation};
 /// # Ok::<(), mq_core::NameError>(())
 /// ```
 ///
-/// After a real run the history comes from the recorder, and what the store has from its listings;
-/// `verdict.assert_clean()` is then the test's last line.
+/// After a real run the history comes from the recorder, and what the store has from itself:
+///
+/// ```no_run
+/// # async fn example(client: mq_core::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mq_testkit::{Final, Recorder, Rules, check};
+///
+/// let entries = Recorder::read("/tmp/run/history".as_ref())?;
+/// let rules = Rules { recovery: Some(Duration::from_secs(20)), ..Rules::default() };
+/// let verdict = check(&entries, &Final::listed(&client).await?, &rules);
+/// let verdict = verdict.replayed_by("MQ_SEED=7 cargo test --test faults");
+/// if !verdict.is_clean() {
+///     // The verdict, and the timeline of each job that something is wrong with.
+///     verdict.write_report("/tmp/run/report".as_ref(), &entries)?;
+/// }
+/// verdict.assert_clean();
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a verdict that nobody reads is none: `assert_clean`"]
 pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     let index = Index::new(entries);
