@@ -36,14 +36,15 @@ struct Process {
     joined: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Worker {
     /// When and in which process it wanted to be one.
     joined: Option<(u64, u32)>,
     lease: Option<u64>,
     left: Option<u64>,
-    /// When a sweep had found it gone.
-    reaped: Option<u64>,
+    /// When sweeps had found it gone. A worker that held nothing is forgotten, and a late copy of
+    /// its request to join makes it known again.
+    reaped: Vec<u64>,
     /// When it had learnt that itself.
     lost: Option<u64>,
 }
@@ -148,7 +149,7 @@ impl<'a> World<'a> {
             }
             Event::Reaped { workers, .. } => {
                 for worker in workers {
-                    self.worker_mut(worker.to_string()).reaped.get_or_insert(at);
+                    self.worker_mut(worker.to_string()).reaped.push(at);
                 }
             }
             _ => {}
@@ -159,12 +160,13 @@ impl<'a> World<'a> {
         self.workers.entry(worker).or_default()
     }
 
-    fn worker(&self, claim: &str) -> Worker {
-        self.workers.get(worker_of(claim)).copied().unwrap_or_default()
+    fn worker(&self, claim: &str) -> Option<&Worker> {
+        self.workers.get(worker_of(claim))
     }
 
-    fn lease(&self, worker: Worker) -> u64 {
-        worker.lease.unwrap_or(self.rules.lease.as_nanos() as u64)
+    fn lease(&self, worker: Option<&Worker>) -> u64 {
+        let lease = worker.and_then(|worker| worker.lease);
+        lease.unwrap_or(self.rules.lease.as_nanos() as u64)
     }
 
     /// Adds the faults to what is counted.
@@ -223,17 +225,16 @@ impl<'a> World<'a> {
         self.processes.get(&process).map_or(0, |process| process.last)
     }
 
-    /// When a sweep had found this claim's worker gone, as the sweep was told.
+    /// When a sweep had found this claim's worker gone, if any had after it was granted.
     pub(super) fn reaped_at(&self, grant: &Grant<'_>) -> Option<u64> {
-        self.worker(grant.claim).reaped
+        self.worker(grant.claim)?.reaped_since(grant.at)
     }
 
     /// When this claim's worker was out for all to see: fenced, or told so.
     pub(super) fn fenced_at(&self, grant: &Grant<'_>) -> u64 {
-        let worker = self.worker(grant.claim);
-        let times = [worker.reaped, worker.lost];
-        let times = times.into_iter().flatten().filter(|at| *at >= grant.at);
-        times.min().unwrap_or(u64::MAX)
+        let lost = self.worker(grant.claim).and_then(|worker| worker.lost);
+        let lost = lost.filter(|at| *at >= grant.at).unwrap_or(u64::MAX);
+        self.reaped_at(grant).map_or(lost, |reaped| reaped.min(lost))
     }
 
     /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
@@ -245,21 +246,33 @@ impl<'a> World<'a> {
     /// Workers that a sweep had found gone though no fault explains it, and when. Also those that
     /// held no job just then, or none that anybody knew of.
     pub(super) fn wrongly_reaped(&self) -> Vec<(u64, &str)> {
-        let workers = self.workers.iter().filter_map(|(name, worker)| {
-            let (reaped, (joined, process)) = (worker.reaped?, worker.joined?);
-            let why = self.why_gone(*worker, process, joined, reaped);
-            why.is_none().then_some((reaped, name.as_str()))
-        });
-        let mut workers: Vec<_> = workers.collect();
+        let mut workers = Vec::new();
+        for (name, worker) in &self.workers {
+            let Some((joined, process)) = worker.joined else { continue };
+            let mut seen = joined;
+            for &reaped in &worker.reaped {
+                if self.why_gone(Some(worker), process, seen, reaped).is_none() {
+                    workers.push((reaped, name.as_str()));
+                }
+                seen = reaped + 1;
+            }
+        }
         workers.sort_unstable();
         workers
     }
 
     /// Why a worker was taken for gone by then that had shown signs of life at `seen`.
-    fn why_gone(&self, worker: Worker, process: u32, seen: u64, by: u64) -> Option<Why<'a>> {
+    fn why_gone(
+        &self,
+        worker: Option<&Worker>,
+        process: u32,
+        seen: u64,
+        by: u64,
+    ) -> Option<Why<'a>> {
         let lease = self.lease(worker);
-        let gone = worker.reaped.filter(|at| *at >= seen).unwrap_or(u64::MAX).min(by);
-        if let Some(since) = worker.left.filter(|left| *left <= gone) {
+        let gone = worker.and_then(|worker| worker.reaped_since(seen)).unwrap_or(by).min(by);
+        let left = worker.and_then(|worker| worker.left);
+        if let Some(since) = left.filter(|left| *left <= gone) {
             return Some(Why { what: "leaving".into(), since });
         }
         // Whatever ended earlier was over before the lease that ended now was last extended. Twice
@@ -334,6 +347,12 @@ impl<'a> World<'a> {
             }
         }
         Watched::of(parts)
+    }
+}
+
+impl Worker {
+    fn reaped_since(&self, at: u64) -> Option<u64> {
+        self.reaped.iter().copied().find(|reaped| *reaped >= at)
     }
 }
 

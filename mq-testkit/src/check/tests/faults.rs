@@ -121,6 +121,15 @@ fn a_finish_is_fenced_from_the_sweep_on_even_before_the_job_is_taken() {
 }
 
 #[test]
+fn a_worker_that_was_gone_with_nothing_may_come_back() {
+    let mut past = Past::new();
+    past.on(3).joined("r", 3_000).on(1).joined("a", 3_000).fault("freeze", &[1]).after(3_500);
+    past.on(3).reaped("r.1", "a").over().on(1).enqueued(0).run(0, "a.1");
+    past.fault("freeze", &[1]).after(3_500).on(3).reaped("r.2", "a").over();
+    clean(&past);
+}
+
+#[test]
 fn a_finish_that_overlaps_the_takeover_is_judged_by_the_counters() {
     // The answers crossed: the failure was applied first, and the sweep took the job as it was.
     let crossed = |attempts| {
