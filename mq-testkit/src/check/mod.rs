@@ -22,7 +22,6 @@ mod index;
 mod life;
 mod limits;
 mod links;
-mod listing;
 mod order;
 mod phantom;
 mod places;
@@ -82,7 +81,7 @@ pub use self::verdict::{Check, Counts, Found, Times, Verdict, Violation};
 ///
 /// let entries = Recorder::read("/tmp/run/history".as_ref())?;
 /// let rules = Rules { recovery: Some(Duration::from_secs(20)), ..Rules::default() };
-/// let verdict = check(&entries, &Final::listed(&client).await?, &rules);
+/// let verdict = check(&entries, &Final::of(&client).await?, &rules);
 /// let verdict = verdict.replayed_by("MQ_SEED=7 cargo test --test faults");
 /// if !verdict.is_clean() {
 ///     // The verdict, and the timeline of each job that something is wrong with.

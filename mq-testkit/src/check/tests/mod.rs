@@ -116,7 +116,7 @@ async fn what_a_recorder_saw_is_judged_by_what_the_store_lists() {
     engine.finish(vec![Finish::interrupted(job, decision)]).await.unwrap();
 
     let verdict = async || {
-        let end = Final::listed(&store).await.unwrap();
+        let end = Final::of(&store).await.unwrap();
         check(&Recorder::read(&path).unwrap(), &end, &Rules::default())
     };
     let before = verdict().await;
