@@ -4,8 +4,10 @@
 //! [`MemoryEngine`] whose time the test moves; [`golden`] and [`check_registry`]. They come through
 //! `mq::testing`.
 //!
-//! For mq's own tests, with the feature `faults`: throw-away servers, a network that misbehaves on
-//! command, and a record of what happened that outlives the processes in it.
+//! With the feature `faults`, for tests of whole programs under faults, mq's own and yours:
+//! throw-away servers, a network that misbehaves on command, a nemesis that kills and freezes
+//! processes, a recorder whose history outlives them, and a check that says whether the history
+//! keeps what mq promises, with a picture of each job of which it does not.
 
 mod bench;
 #[cfg(feature = "faults")]

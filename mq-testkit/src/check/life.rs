@@ -147,13 +147,6 @@ impl Outcome {
     }
 }
 
-impl Grant<'_> {
-    /// What the store has counted before it, which no legal event makes smaller.
-    fn counters(&self) -> u64 {
-        u64::from(self.attempts) + u64::from(self.interruptions)
-    }
-}
-
 /// The worker in a token.
 pub(super) fn worker_of(claim: &str) -> &str {
     claim.rsplit_once('.').map_or(claim, |(worker, _)| worker)
@@ -215,7 +208,7 @@ impl<'a> Life<'a> {
                     self.strays.push((at, Stray::AckOfNothing));
                 }
                 match instead {
-                    None => drop(self.acked.get_or_insert((at, *level))),
+                    None => self.acked = self.acked.or(Some((at, *level))),
                     Some(_) => self.instead = *instead,
                 }
             }
@@ -234,7 +227,7 @@ impl<'a> Life<'a> {
                 _ => self.strays.push((at, Stray::EffectWithoutStart(claim))),
             },
             Event::Ended { claim, .. } => match self.grant(claim) {
-                Some(grant) if grant.started.is_some() => drop(grant.ended.get_or_insert(at)),
+                Some(grant) if grant.started.is_some() => grant.ended = grant.ended.or(Some(at)),
                 _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
             },
             Event::Finishing { claim, to, failed, due_ms, .. } => {
@@ -268,7 +261,9 @@ impl<'a> Life<'a> {
             .position(|act| act.by == u64::MAX && act.process == process && act.verb == verb);
         match asked {
             Some(asked) if done => self.acts[asked].by = by,
-            Some(asked) => drop(self.acts.remove(asked)),
+            Some(asked) => {
+                self.acts.remove(asked);
+            }
             None if done => self.acts.push(Act { verb, from: 0, by, process }),
             None => {}
         }
@@ -333,14 +328,23 @@ impl<'a> Life<'a> {
     }
 
     fn conclude(&mut self, world: &World<'_>) {
+        for act in &mut self.acts {
+            // An order that was in trouble may have been carried out after its answer was lost.
+            if act.from > 0 && world.is_troubled(act.process, act.from, act.by) {
+                act.by = u64::MAX;
+            }
+        }
         for grant in &mut self.grants {
             grant.outcome = outcome(grant.process, &grant.tells, world);
         }
-        if world.rules.clock_steps {
-            self.grants.sort_by_key(|grant| (grant.counters(), grant.at));
-        } else {
-            self.grants.sort_by_key(|grant| (grant.now_ms, grant.counters(), grant.at));
-        }
+        let by_clock = !world.rules.clock_steps;
+        // Who takes a job back forgives its interruptions, but no attempts.
+        let forgiven = self.revivals().next().is_some();
+        self.grants.sort_by_key(|grant| {
+            let interruptions = if forgiven { 0 } else { grant.interruptions };
+            let counted = u64::from(grant.attempts) + u64::from(interruptions);
+            (if by_clock { grant.now_ms } else { 0 }, counted, grant.at)
+        });
     }
 }
 

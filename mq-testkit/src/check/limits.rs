@@ -23,14 +23,15 @@ fn due(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
         });
         let again = last.filter(|end| end.to == Destination::Again).and_then(|end| end.due_ms);
         let first = life.sent.and_then(|sent| sent.due_ms);
-        let since = before.map_or(0, |held| held.at);
-        // Who was told to run it now was told so for good: its first time counts no more.
-        let hurried = |since| life.acted(since, grant.at, &["run_now", "retry", "import"]);
-        let first = first.filter(|_| !hurried(0));
-        let Some(due_ms) = first.max(again.filter(|_| !hurried(since))) else { continue };
         let undone = before.is_some_and(|held| world.is_grant_undone(held, grant.at));
+        // An order to run it now holds for the time that it waited for then.
+        let hurried = |since| life.acted(since, grant.at, &["run_now", "retry", "import"]);
+        let since = before.map_or(0, |held| held.at);
+        let first = first.filter(|_| !hurried(0));
+        let again = again.filter(|_| !hurried(since) && !undone);
+        let Some(due_ms) = first.max(again) else { continue };
         let now_ms = world.time_at(grant);
-        if now_ms < due_ms && !undone {
+        if now_ms < due_ms {
             report.add(Check::Due, Some(life.id), grant.at, || {
                 let early = due_ms - now_ms;
                 format!("{} was granted {early} ms before it was due ({due_ms})", grant.claim)

@@ -72,8 +72,25 @@ pub use self::verdict::{Check, Counts, Found, Times, Verdict, Violation};
 /// # Ok::<(), mq_core::NameError>(())
 /// ```
 ///
-/// After a real run the history comes from the recorder, and what the store has from its listings;
-/// `verdict.assert_clean()` is then the test's last line.
+/// After a real run the history comes from the recorder, and what the store has from itself:
+///
+/// ```no_run
+/// # async fn example(client: mq_core::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mq_testkit::{Final, Recorder, Rules, check};
+///
+/// let entries = Recorder::read("/tmp/run/history".as_ref())?;
+/// let rules = Rules { recovery: Some(Duration::from_secs(20)), ..Rules::default() };
+/// let verdict = check(&entries, &Final::of(&client).await?, &rules);
+/// let verdict = verdict.replayed_by("MQ_SEED=7 cargo test --test faults");
+/// if !verdict.is_clean() {
+///     // The verdict, and the timeline of each job that something is wrong with.
+///     verdict.write_report("/tmp/run/report".as_ref(), &entries)?;
+/// }
+/// verdict.assert_clean();
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a verdict that nobody reads is none: `assert_clean`"]
 pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     let index = Index::new(entries);
@@ -104,6 +121,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
             order.add(&life, &world);
         }
     }
+    reruns::check_sweeps(&world, &mut report);
     keys.check(&world, &mut report);
     order.check(&mut report);
     running.check(rules, &mut report);

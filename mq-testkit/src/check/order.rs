@@ -1,6 +1,6 @@
 //! First in, first out, where one slot takes all.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use mq_core::JobId;
 
@@ -13,7 +13,7 @@ use super::world::World;
 
 /// What each ready list saw.
 #[derive(Default)]
-pub(super) struct Order<'a>(HashMap<(&'a str, u8), List>);
+pub(super) struct Order<'a>(BTreeMap<(&'a str, u8), List>);
 
 #[derive(Default)]
 struct List {

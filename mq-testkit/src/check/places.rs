@@ -195,6 +195,8 @@ pub(super) fn check_listings(index: &Index<'_>, end: &Final, report: &mut Report
         }
     }
     listed.retain(|id, _| !seen.contains_key(id));
+    let mut listed: Vec<_> = listed.into_iter().collect();
+    listed.sort_unstable_by_key(|(id, _)| *id);
     for (id, place) in listed {
         report.add(Check::Place, Some(id), 0, || {
             format!("{} by the API, in none of the store's own structures", place.state)

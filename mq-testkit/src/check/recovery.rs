@@ -12,9 +12,9 @@ use super::world::World;
 /// Each takeover, and what came of it.
 #[derive(Default)]
 pub(super) struct Recovered {
-    /// From when it could be noticed that the worker was gone to the takeover, in ns.
+    /// For how long it could be noticed that the worker was gone, in ns; when; and which job.
     takeovers: Vec<(u64, u64, JobId)>,
-    /// From the same to the next claim that was not a sweep's.
+    /// The same, and the time to the next claim that was not a sweep's.
     reclaims: Vec<u64>,
 }
 
@@ -24,10 +24,10 @@ impl Recovered {
             let Link::TakenOver(Some(why)) = link else { continue };
             let (held, taken) = (&life.grants[at], &life.grants[at + 1]);
             // A claim that came after its process was hit is gone since it came.
-            let since = world.noticeable(why.since.max(held.at), held, taken);
-            self.takeovers.push((taken.at.saturating_sub(since), taken.at, life.id));
+            let took = world.noticeable(why.since.max(held.at), held, taken);
+            self.takeovers.push((took, taken.at, life.id));
             if let Some(next) = life.grants[at + 2..].iter().find(|next| !next.reaped) {
-                self.reclaims.push(next.at.saturating_sub(since));
+                self.reclaims.push(took + next.at.saturating_sub(taken.at));
             }
         }
     }

@@ -4,6 +4,7 @@ use super::life::Life;
 use super::links::Link;
 use super::report::Report;
 use super::verdict::Check;
+use super::world::World;
 
 pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], report: &mut Report) {
     for grant in &life.grants {
@@ -41,6 +42,15 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], report: &mut Report) {
             }
         }
         has_run = true;
+    }
+}
+
+/// Workers that were taken for gone, whether or not they held anything.
+pub(super) fn check_sweeps(world: &World<'_>, report: &mut Report) {
+    for (at, worker) in world.wrongly_reaped() {
+        report.add(Check::Rerun, None, at, || {
+            format!("the worker {worker} was taken for gone, and no fault explains why")
+        });
     }
 }
 

@@ -99,7 +99,9 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn check(self, world: &World<'_>, report: &mut Report) {
-        for ((_, key), mut jobs) in self.0 {
+        let mut shared: Vec<_> = self.0.into_iter().filter(|(_, jobs)| jobs.len() > 1).collect();
+        shared.sort_unstable_by_key(|(key, _)| *key);
+        for ((_, key), mut jobs) in shared {
             jobs.sort_unstable();
             for pair in jobs.windows(2) {
                 let (first, second) = (&pair[0], &pair[1]);

@@ -18,6 +18,12 @@ pub(super) struct World<'a> {
     processes: HashMap<u32, Process>,
     workers: HashMap<String, Worker>,
     faults: Vec<Fault<'a>>,
+    /// Which faults hit each process.
+    hits: HashMap<u32, Vec<usize>>,
+    /// Which faults hit the store.
+    of_store: Vec<usize>,
+    /// When there was a worker that could sweep, and a store to do it on.
+    watched: Watched,
     rollbacks: Vec<Rollback>,
     /// When the store's clock had first shown at least what time, if it was set during the run.
     shown: Vec<(u64, u64)>,
@@ -30,12 +36,15 @@ struct Process {
     joined: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Worker {
+    /// When and in which process it wanted to be one.
+    joined: Option<(u64, u32)>,
     lease: Option<u64>,
     left: Option<u64>,
-    /// When a sweep had found it gone.
-    reaped: Option<u64>,
+    /// When sweeps had found it gone. A worker that held nothing is forgotten, and a late copy of
+    /// its request to join makes it known again.
+    reaped: Vec<u64>,
     /// When it had learnt that itself.
     lost: Option<u64>,
 }
@@ -45,8 +54,6 @@ struct Fault<'a> {
     /// `u64::MAX` if it never ended.
     ended: u64,
     kind: &'a str,
-    /// None: the store, and so everybody.
-    processes: &'a [u32],
 }
 
 /// The store went back in time.
@@ -77,6 +84,9 @@ impl<'a> World<'a> {
             processes: HashMap::new(),
             workers: HashMap::new(),
             faults: Vec::new(),
+            hits: HashMap::new(),
+            of_store: Vec::new(),
+            watched: Watched::default(),
             rollbacks: Vec::new(),
             shown: Vec::new(),
         };
@@ -85,9 +95,16 @@ impl<'a> World<'a> {
             world.saw(entry);
             match &entry.event {
                 Event::FaultBegan { fault, kind, processes } => {
-                    fault_of.insert(*fault, world.faults.len());
+                    let at = world.faults.len();
+                    fault_of.insert(*fault, at);
+                    for process in processes {
+                        world.hits.entry(*process).or_default().push(at);
+                    }
+                    if processes.is_empty() {
+                        world.of_store.push(at);
+                    }
                     let (began, ended) = (entry.at_ns, u64::MAX);
-                    world.faults.push(Fault { began, ended, kind, processes });
+                    world.faults.push(Fault { began, ended, kind });
                 }
                 Event::FaultEnded { fault } => {
                     if let Some(at) = fault_of.get(fault) {
@@ -97,7 +114,7 @@ impl<'a> World<'a> {
                 Event::RolledBack { to_ns } => {
                     let (to, noted) = (*to_ns, entry.at_ns);
                     // The store was cut off when the fault began, and said so when it was back.
-                    let cuts = world.faults.iter().filter(|fault| fault.processes.is_empty());
+                    let cuts = world.of_store.iter().map(|at| &world.faults[*at]);
                     let cut = cuts.map(|fault| fault.began).filter(|began| *began >= to).max();
                     world.rollbacks.push(Rollback { to, cut: cut.unwrap_or(noted), noted });
                 }
@@ -108,6 +125,7 @@ impl<'a> World<'a> {
                 _ => {}
             }
         }
+        world.watched = world.watches();
         world
     }
 
@@ -119,8 +137,9 @@ impl<'a> World<'a> {
         match &entry.event {
             Event::Joining { worker, lease_ms, .. } => {
                 process.joined.get_or_insert(at);
-                let lease = lease_ms.saturating_mul(1_000_000);
-                self.worker_mut(worker.to_string()).lease.get_or_insert(lease);
+                let worker = self.worker_mut(worker.to_string());
+                worker.joined.get_or_insert((at, entry.process));
+                worker.lease.get_or_insert(lease_ms.saturating_mul(1_000_000));
             }
             Event::Leaving { worker, .. } => {
                 self.worker_mut(worker.to_string()).left.get_or_insert(at);
@@ -130,7 +149,7 @@ impl<'a> World<'a> {
             }
             Event::Reaped { workers, .. } => {
                 for worker in workers {
-                    self.worker_mut(worker.to_string()).reaped.get_or_insert(at);
+                    self.worker_mut(worker.to_string()).reaped.push(at);
                 }
             }
             _ => {}
@@ -141,12 +160,13 @@ impl<'a> World<'a> {
         self.workers.entry(worker).or_default()
     }
 
-    fn worker(&self, claim: &str) -> Worker {
-        self.workers.get(worker_of(claim)).copied().unwrap_or_default()
+    fn worker(&self, claim: &str) -> Option<&Worker> {
+        self.workers.get(worker_of(claim))
     }
 
-    fn lease(&self, worker: Worker) -> u64 {
-        worker.lease.unwrap_or(self.rules.lease.as_nanos() as u64)
+    fn lease(&self, worker: Option<&Worker>) -> u64 {
+        let lease = worker.and_then(|worker| worker.lease);
+        lease.unwrap_or(self.rules.lease.as_nanos() as u64)
     }
 
     /// Adds the faults to what is counted.
@@ -179,8 +199,18 @@ impl<'a> World<'a> {
 
     /// Whether a fault hit the store or this process at some instant between these two.
     pub(super) fn is_troubled(&self, process: u32, from: u64, to: u64) -> bool {
-        let hit = |fault: &Fault<'_>| fault.hits(process) && fault.began <= to;
-        self.faults.iter().any(|fault| hit(fault) && fault.ended >= from)
+        let mut hits = self.of_process(process).chain(self.of_store());
+        hits.any(|fault| fault.began <= to && fault.ended >= from)
+    }
+
+    /// The faults of one process, by their beginnings.
+    fn of_process(&self, process: u32) -> impl Iterator<Item = &Fault<'a>> {
+        self.hits.get(&process).into_iter().flatten().map(|at| &self.faults[*at])
+    }
+
+    /// The faults of the store, by their beginnings.
+    fn of_store(&self) -> impl Iterator<Item = &Fault<'a>> {
+        self.of_store.iter().map(|at| &self.faults[*at])
     }
 
     /// The time of the store's clock that a claim may be held to.
@@ -195,53 +225,78 @@ impl<'a> World<'a> {
         self.processes.get(&process).map_or(0, |process| process.last)
     }
 
-    /// When a sweep had found this claim's worker gone, as the sweep was told.
+    /// When a sweep had found this claim's worker gone, if any had after it was granted.
     pub(super) fn reaped_at(&self, grant: &Grant<'_>) -> Option<u64> {
-        self.worker(grant.claim).reaped
+        self.worker(grant.claim)?.reaped_since(grant.at)
     }
 
     /// When this claim's worker was out for all to see: fenced, or told so.
     pub(super) fn fenced_at(&self, grant: &Grant<'_>) -> u64 {
-        let worker = self.worker(grant.claim);
-        let times = [worker.reaped, worker.lost];
-        let times = times.into_iter().flatten().filter(|at| *at >= grant.at);
-        times.min().unwrap_or(u64::MAX)
+        let lost = self.worker(grant.claim).and_then(|worker| worker.lost);
+        let lost = lost.filter(|at| *at >= grant.at).unwrap_or(u64::MAX);
+        self.reaped_at(grant).map_or(lost, |reaped| reaped.min(lost))
     }
 
     /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
     /// history explains it.
     pub(super) fn why(&self, held: &Grant<'a>, taken: &Grant<'a>) -> Option<Why<'a>> {
-        let worker = self.worker(held.claim);
+        self.why_gone(self.worker(held.claim), held.process, held.at, taken.at)
+    }
+
+    /// Workers that a sweep had found gone though no fault explains it, and when. Also those that
+    /// held no job just then, or none that anybody knew of.
+    pub(super) fn wrongly_reaped(&self) -> Vec<(u64, &str)> {
+        let mut workers = Vec::new();
+        for (name, worker) in &self.workers {
+            let Some((joined, process)) = worker.joined else { continue };
+            let mut seen = joined;
+            for &reaped in &worker.reaped {
+                if self.why_gone(Some(worker), process, seen, reaped).is_none() {
+                    workers.push((reaped, name.as_str()));
+                }
+                seen = reaped + 1;
+            }
+        }
+        workers.sort_unstable();
+        workers
+    }
+
+    /// Why a worker was taken for gone by then that had shown signs of life at `seen`.
+    fn why_gone(
+        &self,
+        worker: Option<&Worker>,
+        process: u32,
+        seen: u64,
+        by: u64,
+    ) -> Option<Why<'a>> {
         let lease = self.lease(worker);
-        let gone = worker.reaped.filter(|at| *at >= held.at).unwrap_or(u64::MAX).min(taken.at);
-        if let Some(since) = worker.left.filter(|left| *left <= gone) {
+        let gone = worker.and_then(|worker| worker.reaped_since(seen)).unwrap_or(by).min(by);
+        let left = worker.and_then(|worker| worker.left);
+        if let Some(since) = left.filter(|left| *left <= gone) {
             return Some(Why { what: "leaving".into(), since });
         }
         // Whatever ended earlier was over before the lease that ended now was last extended. Twice
         // the lease and a bit, because sweeps may be late for reasons of their own.
         let from = gone.saturating_sub(2 * lease + 5 * SECOND);
         let recent = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
-        let mine = self.faults.iter().filter(recent).filter(|fault| !fault.processes.is_empty());
-        let mine = mine.filter(|fault| fault.hits(held.process));
+        let mine = self.of_process(process).filter(recent);
         if let Some(fault) = mine.max_by_key(|fault| fault.began) {
             return Some(Why { what: fault.kind.into(), since: fault.began });
         }
-        if let Some(back) = self.undoing_between(held.at, taken.at) {
+        if let Some(back) = self.undoing_between(seen, by) {
             return Some(Why { what: "a rollback".into(), since: back.cut });
         }
-        self.why_of_store(from, gone, lease).or_else(|| self.silence(held, gone, lease))
+        self.why_of_store(from, gone, lease).or_else(|| self.silence(process, gone, lease))
     }
 
     /// The store or the network was away for so long that beats may have failed: they come every
     /// third of a lease, and what follows an outage (connecting again) takes its time as well.
     fn why_of_store(&self, from: u64, gone: u64, lease: u64) -> Option<Why<'a>> {
-        let hits = |fault: &&Fault<'_>| {
-            fault.processes.is_empty() && fault.began <= gone && fault.ended >= from
-        };
+        let hits = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
         let mut away = 0;
         let mut until = from;
         let mut why = None;
-        for fault in self.faults.iter().filter(hits) {
+        for fault in self.of_store().filter(hits) {
             let (began, ended) = (fault.began.max(until), fault.ended.min(gone));
             away += ended.saturating_sub(began);
             until = until.max(ended);
@@ -255,11 +310,11 @@ impl<'a> World<'a> {
 
     /// A process that has written nothing for the last half of a lease, and never will again, is
     /// taken to be dead: one that was wrongly taken for gone ends its job one day and says so.
-    fn silence(&self, held: &Grant<'_>, gone: u64, lease: u64) -> Option<Why<'a>> {
+    fn silence(&self, process: u32, gone: u64, lease: u64) -> Option<Why<'a>> {
         if self.rules.deaths_recorded {
             return None;
         }
-        let last = self.processes.get(&held.process)?.last;
+        let last = self.processes.get(&process)?.last;
         let silent = last.saturating_add(lease / 2) <= gone;
         silent.then(|| Why { what: "a silent end".into(), since: last })
     }
@@ -268,26 +323,66 @@ impl<'a> World<'a> {
         self.rollbacks.iter().find(|back| back.cut >= from && back.cut <= to)
     }
 
-    /// From when on somebody could have noticed that a worker was gone since `since`: the store
-    /// was there, and a worker that sweeps.
+    /// For how long somebody could have noticed that a worker was gone since `since` until its job
+    /// was taken over: while the store was there, and a worker to sweep. After a gap of a lease
+    /// and more the sweeps spare everybody for half a lease.
     pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        let outages = self.faults.iter().filter(|fault| fault.processes.is_empty());
-        let overlapping = outages.filter(|fault| fault.began <= taken.at && fault.ended >= since);
-        let back = overlapping.map(|fault| fault.ended.min(taken.at)).max().unwrap_or(since);
-        let since = since.max(back);
-        let sweeper = self.processes.get(&taken.process).and_then(|process| process.joined);
-        let Some(came) = sweeper.filter(|came| *came > since) else { return since };
-        let lived = |process: &Process| {
-            process.joined.is_some_and(|at| at <= since) && process.last >= taken.at
-        };
-        let others = self.processes.iter().filter(|(id, _)| **id != held.process);
-        let watched = others.filter(|(id, _)| !self.is_troubled(**id, since, taken.at));
-        if watched.map(|(_, process)| process).any(lived) { since } else { came }
+        self.watched.between(since, taken.at, self.lease(self.worker(held.claim)))
+    }
+
+    fn watches(&self) -> Watched {
+        let mut parts = Vec::new();
+        for (id, process) in &self.processes {
+            let Some(mut since) = process.joined else { continue };
+            let mut faults: Vec<_> = self.of_process(*id).chain(self.of_store()).collect();
+            faults.sort_unstable_by_key(|fault| fault.began);
+            for fault in faults.into_iter().filter(|fault| fault.began < process.last) {
+                if fault.began > since {
+                    parts.push((since, fault.began));
+                }
+                since = since.max(fault.ended);
+            }
+            if since < process.last {
+                parts.push((since, process.last));
+            }
+        }
+        Watched::of(parts)
     }
 }
 
-impl Fault<'_> {
-    fn hits(&self, process: u32) -> bool {
-        self.processes.is_empty() || self.processes.contains(&process)
+impl Worker {
+    fn reaped_since(&self, at: u64) -> Option<u64> {
+        self.reaped.iter().copied().find(|reaped| *reaped >= at)
+    }
+}
+
+/// Times that do not touch each other, by their beginnings.
+#[derive(Debug, Default)]
+struct Watched(Vec<(u64, u64)>);
+
+impl Watched {
+    fn of(mut parts: Vec<(u64, u64)>) -> Self {
+        parts.sort_unstable();
+        let mut watched: Vec<(u64, u64)> = Vec::new();
+        for (from, to) in parts {
+            match watched.last_mut() {
+                Some((_, last)) if *last >= from => *last = to.max(*last),
+                _ => watched.push((from, to)),
+            }
+        }
+        Self(watched)
+    }
+
+    /// How much of a time is in here, without half a lease for each gap of a lease and more.
+    fn between(&self, since: u64, to: u64, lease: u64) -> u64 {
+        let first = self.0.partition_point(|(_, end)| *end <= since);
+        let (mut sum, mut spared, mut until) = (0, 0, since);
+        for (from, end) in self.0[first..].iter().take_while(|(from, _)| *from < to) {
+            let from = (*from).max(since);
+            spared += if from - until >= lease { lease / 2 } else { 0 };
+            until = (*end).min(to);
+            sum += until - from;
+        }
+        u64::saturating_sub(sum, spared)
     }
 }

@@ -5,18 +5,19 @@ use std::fmt::Write;
 use super::layout::{LANE, LEFT, Layout, TOP};
 use super::words::escaped;
 
+// Without variables, which not every program that shows SVG knows.
 const STYLE: &str = "\
-svg{--ground:#fff;--ink:#1b1f24;--soft:#6a737d;--line:#d0d7de;--claim:#9ec5f4;--reaped:#f0c987;\
---run:#1f6feb;--fault:#d1242f;--good:#1a7f37;background:var(--ground)}\
-@media(prefers-color-scheme:dark){svg{--ground:#0d1117;--ink:#e6edf3;--soft:#8b949e;\
---line:#30363d;--claim:#1f4b7f;--reaped:#7a5514;--run:#58a6ff;--fault:#ff7b72;--good:#56d364}}\
-text{font:10px ui-monospace,monospace;fill:var(--ink)}.soft{fill:var(--soft)}\
-.lane{stroke:var(--line)}.tick{stroke:var(--line);stroke-dasharray:2 3}\
-.claim{fill:var(--claim)}.reaped{fill:var(--reaped)}.run{fill:var(--run)}\
-.band{fill:var(--fault);opacity:.13}\
-.mark{fill:var(--ink)}.mark.good{fill:var(--good)}.mark.bad,.mark.fault{fill:var(--fault)}\
-.mark.open{fill:var(--ground);stroke:var(--fault)}\
-text.good{fill:var(--good)}text.bad,text.open,text.fault{fill:var(--fault)}";
+svg{background:#fff}text{font-family:ui-monospace,monospace;font-size:10px;fill:#1b1f24}\
+text.soft{fill:#6a737d}.lane{stroke:#d0d7de}.tick{stroke:#d0d7de;stroke-dasharray:2 3}\
+.claim{fill:#9ec5f4}.reaped{fill:#f0c987}.run{fill:#1f6feb}.band{fill:#d1242f;opacity:.13}\
+.mark{fill:#1b1f24}.good{fill:#1a7f37}text.good{fill:#1a7f37}\
+.bad,.fault{fill:#d1242f}text.bad,text.open,text.fault{fill:#d1242f}\
+.mark.open{fill:#fff;stroke:#d1242f}\
+@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}\
+text.soft{fill:#8b949e}.lane,.tick{stroke:#30363d}.claim{fill:#1f4b7f}.reaped{fill:#7a5514}\
+.run{fill:#58a6ff}.band{fill:#ff7b72}.mark{fill:#e6edf3}.good,text.good{fill:#56d364}\
+.bad,.fault,text.bad,text.open,text.fault{fill:#ff7b72}\
+.mark.open{fill:#0d1117;stroke:#ff7b72}}";
 
 /// How far apart two figures on the axis are at least.
 const TICK: f64 = 70.0;

@@ -37,6 +37,21 @@ fn a_takeover_from_a_worker_that_lives_is_unexplained() {
 }
 
 #[test]
+fn a_worker_that_lives_must_not_be_taken_for_gone_either_if_it_holds_nothing() {
+    let swept = |fault| {
+        let mut past = Past::new();
+        past.on(3).joined("r", 3_000).on(1).joined("a", 3_000);
+        if fault {
+            past.fault("freeze", &[1]);
+        }
+        past.after(3_500).on(3).reaped("r.1", "a").on(1).enqueued(0).run(0, "b.1");
+        past
+    };
+    clean(&swept(true));
+    assert_eq!(violated(&swept(false)), ["rerun"]);
+}
+
+#[test]
 fn a_worker_that_falls_silent_is_dead_unless_deaths_are_recorded() {
     let mut past = begun();
     past.after(3_500).taken_over(0, "r.1", 0, 0);
@@ -103,6 +118,15 @@ fn a_finish_is_fenced_from_the_sweep_on_even_before_the_job_is_taken() {
     past.fault("freeze", &[1]).after(3_500).on(3).reaped("r.1", "a").on(1).ended(0, "a.1", true);
     past.finished(0, "a.1", Destination::Done);
     assert_eq!(violated(&past), ["fencing"]);
+}
+
+#[test]
+fn a_worker_that_was_gone_with_nothing_may_come_back() {
+    let mut past = Past::new();
+    past.on(3).joined("r", 3_000).on(1).joined("a", 3_000).fault("freeze", &[1]).after(3_500);
+    past.on(3).reaped("r.1", "a").over().on(1).enqueued(0).run(0, "a.1");
+    past.fault("freeze", &[1]).after(3_500).on(3).reaped("r.2", "a").over();
+    clean(&past);
 }
 
 #[test]

@@ -359,6 +359,12 @@ fn no_job_is_granted_before_it_is_due() {
     clean(&retried(0, None));
     assert_eq!(violated(&retried(1, None)), ["due"]);
     clean(&retried(50, Some("run_now")));
+
+    let mut hurried = Past::new();
+    let due_ms = hurried.now_ms() + 1_000;
+    hurried.sent_as(0, Some(due_ms), None, Priority::Normal).acked(0).operated(0, "run_now");
+    hurried.claimed(0, "a.1").failed(0, "a.1").granted(0, "a.2", 1, 0, false).done(0, "a.2");
+    clean(&hurried);
 }
 
 #[test]
