@@ -1,4 +1,6 @@
 //! Names that users choose: queues, kinds, idempotency keys, tags.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Borrow;
 use std::fmt;

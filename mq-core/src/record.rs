@@ -11,6 +11,8 @@
 //! tag of 128 or more says that skipping would be wrong, and the job is then unreadable for this
 //! reader. Binary and not JSON, because the header is read once per job and paid for in memory by
 //! every waiting job: a plain job's header is its kind and four bytes.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -29,6 +31,14 @@ const TAG_LABEL: u8 = 7;
 const TAG_TRACEPARENT: u8 = 8;
 /// Tags from here on must be understood.
 const TAG_CRITICAL: u8 = 128;
+
+/// Longest header that is read, in bytes: ten times what a producer can write. Somebody else's
+/// could ask for more memory than its own bytes take.
+const HEADER_LEN_MAX: usize = 64 * 1024;
+/// Longest text in a header, in bytes. Producers write at most [`NAME_LEN_MAX`].
+///
+/// [`NAME_LEN_MAX`]: crate::NAME_LEN_MAX
+const TEXT_LEN_MAX: usize = 1024;
 
 /// What is stored of a job when it is enqueued; it never changes.
 ///
@@ -86,6 +96,7 @@ impl<'a> Record<'a> {
 
     /// All of the stored form that comes before the payload, in a buffer with room for so many
     /// bytes of payload: a serializer can write right behind it.
+    #[expect(clippy::indexing_slicing, reason = "what is written here is two bytes at least")]
     pub(crate) fn header(&self, payload: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.kind.len() + 16 + payload);
         // Nearly every header is short enough for one byte of length.
@@ -128,6 +139,9 @@ impl<'a> Record<'a> {
         }
         let mut rest = rest;
         let mut fields = take(&mut rest)?;
+        if fields.len() > HEADER_LEN_MAX {
+            return Err(RecordError::Damaged("its header is too long"));
+        }
         let mut record = Self { payload: Cow::Borrowed(rest), ..Self::default() };
         while let Some((&tag, after)) = fields.split_first() {
             fields = after;
@@ -229,8 +243,8 @@ fn take_varint(bytes: &mut &[u8]) -> Result<u64, RecordError> {
 /// Takes a length and that many bytes off the front.
 fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
     let len = usize::try_from(take_varint(bytes)?).unwrap_or(usize::MAX);
-    let value = bytes.get(..len).ok_or(RecordError::Damaged("it is cut off"))?;
-    *bytes = &bytes[len..];
+    let (value, rest) = bytes.split_at_checked(len).ok_or(RecordError::Damaged("it is cut off"))?;
+    *bytes = rest;
     Ok(value)
 }
 
@@ -239,6 +253,9 @@ fn number(mut value: &[u8]) -> Result<u64, RecordError> {
 }
 
 fn text(value: &[u8]) -> Result<Cow<'_, str>, RecordError> {
+    if value.len() > TEXT_LEN_MAX {
+        return Err(RecordError::Damaged("a text is too long"));
+    }
     let text = std::str::from_utf8(value);
     text.map(Cow::Borrowed).map_err(|_| RecordError::Damaged("a text is not UTF-8"))
 }
@@ -320,13 +337,32 @@ mod tests {
     fn headers_of_any_length_round_trip() {
         // Around the lengths at which the length of the length changes.
         for len in (100..140).chain(16_360..16_400) {
-            let key = "k".repeat(len);
-            let record = Record {
-                idempotency_key: Some(key.into()),
-                ..Record::new("kind", &b"payload"[..])
-            };
+            let tag = |len: usize| Cow::Owned("t".repeat(len));
+            let mut tags = vec![tag(1_000); len / 1_000];
+            tags.push(tag(len % 1_000));
+            let record = Record { tags, ..Record::new("kind", &b"payload"[..]) };
             assert_eq!(Record::decode(&record.encode()).unwrap(), record, "{len}");
         }
+    }
+
+    #[test]
+    fn a_header_cannot_ask_for_more_than_jobs_need() {
+        let with = |tag: &str, count: usize| {
+            let tags = vec![Cow::Borrowed(tag); count];
+            Record { tags, ..Record::new("kind", &b"payload"[..]) }.encode()
+        };
+        let longest = "t".repeat(TEXT_LEN_MAX);
+        assert!(Record::decode(&with(&longest, 63)).is_ok());
+        let longer = format!("{longest}t");
+        assert_eq!(
+            Record::decode(&with(&longer, 1)),
+            Err(RecordError::Damaged("a text is too long"))
+        );
+        // Empty tags take two bytes here and 24 in memory.
+        assert_eq!(
+            Record::decode(&with("", HEADER_LEN_MAX / 2)),
+            Err(RecordError::Damaged("its header is too long"))
+        );
     }
 
     #[test]

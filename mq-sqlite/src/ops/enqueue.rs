@@ -6,10 +6,11 @@ use mq_core::engine::{EnqueueReply, NewJob, Schedule};
 use crate::error::Result;
 use crate::jobs::{self, READY, SCHEDULED};
 use crate::sql;
-use crate::tx::{Queue, Tx, ms, span};
+use crate::tx::{Queue, Tx, ms, span, time};
 
 /// See [`Engine::enqueue`](mq_core::engine::Engine::enqueue).
 pub(crate) fn enqueue(tx: &mut Tx<'_>, jobs: &[NewJob]) -> Result<Vec<EnqueueReply>> {
+    NewJob::check_schedules(jobs, time(tx.now_ms))?;
     jobs.iter().map(|job| enqueue_one(tx, job)).collect()
 }
 
