@@ -20,6 +20,9 @@ use std::time::Duration;
 use crate::priority::Priority;
 
 const VERSION: u8 = 1;
+/// The last version that any mq will ever write. Everything above is somebody else's format, many
+/// of which begin with a byte of their own, and waits for no newer worker.
+const VERSION_LAST: u8 = 15;
 
 const TAG_KIND: u8 = 1;
 const TAG_MAX_ATTEMPTS: u8 = 2;
@@ -134,8 +137,10 @@ impl<'a> Record<'a> {
     /// See [`RecordError`]. Never panics, whatever the bytes.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (&version, rest) = bytes.split_first().ok_or(RecordError::Damaged("it is empty"))?;
-        if version != VERSION {
-            return Err(RecordError::Version(version));
+        match version {
+            VERSION => {}
+            VERSION..=VERSION_LAST => return Err(RecordError::Version(version)),
+            _ => return Err(RecordError::Damaged("it is in none of mq's formats")),
         }
         let mut rest = rest;
         let mut fields = take(&mut rest)?;
@@ -304,6 +309,20 @@ mod tests {
         assert_eq!(Record::decode(&bytes), Err(RecordError::Feature(200)));
         bytes[0] = 2;
         assert_eq!(Record::decode(&bytes), Err(RecordError::Version(2)));
+    }
+
+    #[test]
+    fn formats_of_others_are_none_of_a_newer_mq() {
+        let mut bytes = full().encode();
+        for version in 0..=u8::MAX {
+            bytes[0] = version;
+            let decoded = Record::decode(&bytes);
+            match version {
+                1 => assert_eq!(decoded, Ok(full())),
+                2..=15 => assert_eq!(decoded, Err(RecordError::Version(version))),
+                _ => assert!(matches!(decoded, Err(RecordError::Damaged(_))), "{version}"),
+            }
+        }
     }
 
     proptest! {
