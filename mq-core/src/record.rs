@@ -137,10 +137,12 @@ impl<'a> Record<'a> {
     /// See [`RecordError`]. Never panics, whatever the bytes.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (&version, rest) = bytes.split_first().ok_or(RecordError::Damaged("it is empty"))?;
-        match version {
-            VERSION => {}
-            VERSION..=VERSION_LAST => return Err(RecordError::Version(version)),
-            _ => return Err(RecordError::Damaged("it is in none of mq's formats")),
+        if version != VERSION {
+            let is_newer = (VERSION..=VERSION_LAST).contains(&version);
+            return Err(match is_newer {
+                true => RecordError::Version(version),
+                false => RecordError::Damaged("it is in none of mq's formats"),
+            });
         }
         let mut rest = rest;
         let mut fields = take(&mut rest)?;

@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use mq::prelude::*;
-use mq::{EnqueueError, chain_text};
+use mq::{EnqueueError, Record, chain_text};
 
-use crate::kit::stores;
+use crate::kit::{logged, stores};
 
 #[derive(Debug, Serialize, Deserialize, Job)]
 #[job(name = "note", queue = "mine", state = Notes)]
@@ -78,6 +78,37 @@ async fn a_job_in_more_than_ten_years_leaves_the_applications_transaction_alone(
     app.execute("INSERT INTO orders VALUES (1)", ()).unwrap();
     assert!(mq.admin().job(stored.id).await.unwrap().is_some());
     assert_eq!(mq.admin().queue("mine").await.unwrap().stats.enqueued_total, 1);
+}
+
+/// Kinds come from the store, where anybody may have invented them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unknown_kinds_is_warned_of_within_bounds() {
+    const KINDS: u64 = 600;
+    for store in stores().await {
+        let mut jobs = Vec::new();
+        for number in 0..KINDS {
+            let kind = format!("{}-{number}", store.name);
+            jobs.push(Record::new(kind, &b"{}"[..]).encode());
+        }
+        for record in jobs {
+            store.put(record).await;
+        }
+        let all_put_off = async {
+            while store.mq.admin().queue("default").await.unwrap().stats.scheduled < KINDS {
+                // sleep: between two looks; the test's own limit ends it
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let worker = |worker: mq::WorkerBuilder| {
+            let worker = worker.job::<Note, Notes>().state(Notes::default());
+            worker.queue("default", 1)
+        };
+        store.while_running(worker, all_put_off).await;
+        let (log, kind) = (logged(), format!("kind=\"{}-", store.name));
+        let warned = log.lines().filter(|line| line.contains(&kind) && line.contains(" WARN "));
+        let warned = warned.count();
+        assert!((1..=256).contains(&warned), "{}: {warned} warnings", store.name);
+    }
 }
 
 /// The share of each of two queues is a half, so that on average one job of the other goes first.
