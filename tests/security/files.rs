@@ -1,14 +1,16 @@
-//! Line 29: a file that somebody else has written to. Its rights, links to it and damage that a
-//! look finds are tested in `mq-sqlite/tests`.
+//! Line 29, and the same for Redis: a store that somebody else has written to. A file's rights,
+//! links to it and damage that a look finds are tested in `mq-sqlite/tests`.
 
 use std::panic;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mq::admin::{Filter, Verb};
 use mq::prelude::*;
-use mq::{ConnectError, Durability, State};
+use mq::{ConnectError, State};
+use mq_testkit::RedisServer;
 use rusqlite::Connection;
 
 #[derive(Serialize, Deserialize, Job)]
@@ -20,7 +22,7 @@ struct Plain {
 #[mq::handler]
 impl Plain {
     async fn run(self, _: Context) -> Result<(), String> {
-        if self.number % 2 == 0 { Ok(()) } else { Err("odd".to_owned()) }
+        if self.number.is_multiple_of(2) { Ok(()) } else { Err("odd".to_owned()) }
     }
 }
 
@@ -29,9 +31,7 @@ async fn open(path: &Path) -> Result<Client, ConnectError> {
 }
 
 /// Jobs in every state.
-async fn fill(path: &Path) {
-    let mq = open(path).await.unwrap();
-    assert_ne!(mq.durability(), Durability::Memory);
+async fn fill(mq: &Client) {
     mq.enqueue_all((0..40).map(|number| Plain { number })).await.unwrap();
     let ran = async {
         while mq.admin().queue("default").await.unwrap().stats.dead < 5 {
@@ -39,7 +39,7 @@ async fn fill(path: &Path) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let worker = Worker::builder(&mq).job::<Plain, ()>().concurrency(2).build().unwrap();
+    let worker = Worker::builder(mq).job::<Plain, ()>().concurrency(2).build().unwrap();
     worker.run_until(ran).await.unwrap();
     for number in 0..20 {
         mq.enqueue(Plain { number }).idempotency_key(format!("k{number}")).await.unwrap();
@@ -149,7 +149,7 @@ async fn values_that_mq_would_not_write_are_errors_and_no_panics() {
     count_panics();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whole.db");
-    fill(&path).await;
+    fill(&open(&path).await.unwrap()).await;
     let columns = columns(&path);
     assert!(columns.len() > 30, "{columns:?}");
     let whole: Arc<[u8]> = std::fs::read(&path).unwrap().into();
@@ -181,7 +181,7 @@ async fn bytes_that_were_changed_anywhere_are_errors_and_no_panics() {
     count_panics();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whole.db");
-    fill(&path).await;
+    fill(&open(&path).await.unwrap()).await;
     columns(&path);
     let whole = std::fs::read(&path).unwrap();
     let mut random = 0x5eed_u64;
@@ -196,6 +196,63 @@ async fn bytes_that_were_changed_anywhere_are_errors_and_no_panics() {
         }
         let copy = copy_of(&bytes, directory.path());
         is_used_without_panic(&copy, &format!("round {round}")).await;
+    }
+}
+
+/// Puts an odd value wherever the type of a key takes one.
+const SPOIL: &str = "
+local key, odd = KEYS[1], ARGV[1]
+local number = tonumber(odd) and odd or 'inf'
+local kind = redis.call('TYPE', key).ok
+if kind == 'string' then redis.call('SET', key, odd) end
+if kind == 'list' then redis.call('LSET', key, 0, odd) redis.call('RPUSH', key, odd) end
+if kind == 'set' then redis.call('SADD', key, odd) end
+if kind == 'hash' then
+  for _, field in ipairs(redis.call('HKEYS', key)) do redis.call('HSET', key, field, odd) end
+  redis.call('HSET', key, odd, odd)
+end
+if kind == 'zset' then
+  for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    redis.call('ZADD', key, number, member)
+  end
+  redis.call('ZADD', key, number, odd)
+end
+return kind";
+
+fn redis_cli(server: &RedisServer, words: &[&str]) -> String {
+    let port = server.port().to_string();
+    let output = Command::new("redis-cli").args(["-p", &port]).args(words).output();
+    let output = output.expect("redis-cli comes with redis-server");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn values_that_mq_would_not_write_on_redis_are_errors_and_no_panics() {
+    const ODD: &[&str] = &[
+        "9223372036854775807",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "-1",
+        "1e300",
+        "",
+        "\u{1b}[31m\n",
+        "0000000000000000000000",
+        "{\"attempts\":4294967295,\"interruptions\":[18446744073709551615]}",
+    ];
+    count_panics();
+    let server = RedisServer::start();
+    for odd in ODD {
+        redis_cli(&server, &["FLUSHALL"]);
+        fill(&Client::connect(server.url()).await.unwrap()).await;
+        let keys = redis_cli(&server, &["KEYS", "*"]);
+        assert!(keys.lines().count() > 10, "{keys}");
+        for key in keys.lines() {
+            redis_cli(&server, &["EVAL", SPOIL, "1", key, odd]);
+            if let Ok(mq) = Client::connect(server.url()).await {
+                use_all(&mq).await;
+            }
+            assert_eq!(PANICS.load(Ordering::SeqCst), 0, "{key} {odd:?}");
+        }
     }
 }
 
