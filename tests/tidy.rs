@@ -281,6 +281,22 @@ rule! { witnesses_exist: lists::missing_witnesses,
     ]
 }
 
+/// A page with all lines, of which the last is another.
+fn security(last: &str) -> String {
+    let lines = (1..=34).map(|number| format!("| {number} | x *Not yet* | |\n"));
+    lines.chain([last.to_owned()]).collect()
+}
+
+rule! { every_line_of_the_security_checklist_is_answered: lists::unanswered_lines,
+    good: [("docs/security.md", security("| 35 | x | `a.rs::b` |").as_str())],
+    bad: [
+        [("docs/security.md", security("| 35 | x | |").as_str())],
+        [("docs/security.md", security("").as_str())],
+        [("docs/security.md", security("| 1 | x | *Not yet* |").as_str())],
+        [("docs/promise.md", "")],
+    ]
+}
+
 const LIFE: (&str, &str) = (
     "mq-core/src/lifecycle.rs",
     "pub enum State {\n    /// X.\n    Ready,\n}\npub enum Ended {\n    Failed {\n        \

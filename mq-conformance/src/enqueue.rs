@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mq_core::engine::{BATCH_MAX, EngineErrorKind, EnqueueReply};
+use mq_core::engine::{BATCH_MAX, DELAY_MAX, EngineErrorKind, EnqueueReply};
 use mq_core::lifecycle::Transition;
 use mq_core::{JobId, Priority, State};
 
 use crate::Fixture;
 use crate::kit::{
-    DEADLINE, Draft, HOUR, Hand, MS, Place, bring, draft, enqueue, ids, listed, ms, put_many,
-    queue, set, state, stored,
+    DEADLINE, Draft, HOUR, Hand, LONG, MS, Place, bring, draft, enqueue, ids, listed, ms, put_many,
+    queue, set, stored,
 };
 
 pub async fn answers_with_the_ids_it_was_given_in_order(fixture: &dyn Fixture) {
@@ -253,24 +253,42 @@ pub async fn a_delay_counts_from_the_stores_clock(fixture: &dyn Fixture) {
     assert_eq!(job.at_ms, Some(fixture.now_ms() + ms(delay)));
 }
 
-pub async fn the_far_future_is_as_good_as_never(fixture: &dyn Fixture) {
+pub async fn ten_years_are_the_farthest_and_more_is_refused_with_the_whole_call(
+    fixture: &dyn Fixture,
+) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
-    let never = [
-        draft("q").after(Duration::MAX),
+    let (now_ms, farthest) = (fixture.now_ms(), DELAY_MAX);
+    let late = Duration::from_millis(1);
+    let too_far = [
+        draft("q").after(farthest + late),
         draft("q").after(Duration::from_millis(u64::MAX)),
-        draft("q").at(u64::MAX),
+        // As a number of ms with 64 bits it would be a quarter of a second.
+        draft("q").after(Duration::from_secs(u64::MAX / 1_000 + 1)),
+        draft("q").after(Duration::MAX),
+        draft("q").at(now_ms + ms(farthest + late)),
         draft("q").at(1 << 53),
         draft("q").at(i64::MAX as u64),
+        draft("q").at(u64::MAX),
     ];
-    for job in never {
-        let id = job.put(&engine).await;
-        assert_eq!(state(&engine, "q", id).await, Some(State::Scheduled));
+    for job in too_far {
+        let job = job.key("k").build();
+        let schedule = job.schedule;
+        let error = engine.enqueue(vec![draft("q").build(), job], DEADLINE).await;
+        let error = error.expect_err("too far");
+        assert_eq!(error.kind(), EngineErrorKind::Invalid, "{schedule:?}");
+        assert!(error.to_string().contains("ten years"), "{error}");
     }
-    fixture.advance(HOUR * 24 * 365 * 100).await;
-    hand.rejoin(crate::kit::LONG).await;
+    assert_eq!(engine.stats(&queue("q")).await.expect("stats").enqueued_total, 0);
+
+    // Their key is free.
+    let first = draft("q").key("k").after(farthest).put(&engine).await;
+    let second = draft("q").at(now_ms + ms(farthest)).put(&engine).await;
+    fixture.advance(farthest - late).await;
+    hand.rejoin(LONG).await;
     assert_eq!(hand.take(9).await, []);
-    assert_eq!(listed(&engine, "q", State::Scheduled).await.len(), 5);
+    fixture.advance(late).await;
+    assert_eq!(set(&ids(&hand.take(9).await)), set(&[first, second]));
 }
 
 pub async fn a_job_that_has_ended_leaves_no_trace_of_its_id(fixture: &dyn Fixture) {

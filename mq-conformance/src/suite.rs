@@ -34,7 +34,7 @@ macro_rules! suite {
                 one_key_in_two_queues_is_two_keys,
                 a_time_in_the_past_means_at_once,
                 a_delay_counts_from_the_stores_clock,
-                the_far_future_is_as_good_as_never,
+                ten_years_are_the_farthest_and_more_is_refused_with_the_whole_call,
                 a_job_that_has_ended_leaves_no_trace_of_its_id,
             }
             claim {

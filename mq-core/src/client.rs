@@ -56,6 +56,9 @@ impl Client {
 
     /// Most bytes that a serialized job may have. Default: 1 MiB. Jobs wait in the store's memory:
     /// put large data elsewhere and a reference to it into the job.
+    ///
+    /// It holds for workers as well: a stored job that is larger than their client allows is a dead
+    /// letter before it is decoded.
     #[must_use]
     pub fn payload_max(self, bytes: usize) -> Self {
         Self { payload_max: bytes, ..self }
@@ -133,7 +136,8 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn payload_limit(&self) -> usize {
+    /// What [`payload_max`](Self::payload_max) was set to, in bytes.
+    pub fn payload_limit(&self) -> usize {
         self.payload_max
     }
 

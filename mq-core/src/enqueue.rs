@@ -11,7 +11,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone};
 
 use crate::client::Client;
-use crate::engine::{Durability, EngineError, EngineErrorKind, EnqueueReply, NewJob, Schedule};
+use crate::engine::{
+    DELAY_MAX, Durability, EngineError, EngineErrorKind, EnqueueReply, NewJob, Schedule,
+};
 use crate::id::JobId;
 use crate::job::Job;
 use crate::name::{self, NameError, QueueName};
@@ -19,8 +21,6 @@ use crate::priority::Priority;
 use crate::record::Record;
 use crate::seal::SealError;
 
-/// Farthest away that a job may be scheduled.
-pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// Most tags of one job.
 pub const TAGS_MAX: usize = 32;
 /// Room that is made for a payload before its size is known.
@@ -152,10 +152,14 @@ impl Options {
         for tag in &self.tags {
             name::check("tag", tag)?;
         }
+        if let Some(traceparent) = &self.traceparent {
+            name::check("traceparent", traceparent)?;
+        }
         let problem = if self.tags.len() > TAGS_MAX {
             format!("the job `{kind}` has {} tags, at most {TAGS_MAX} are allowed", self.tags.len())
         } else if matches!(self.schedule, Schedule::After(delay) if delay > DELAY_MAX) {
-            format!("the job `{kind}` is delayed by more than ten years")
+            // A time is left to the store, whose clock decides how far away that is.
+            format!("the job `{kind}` is delayed by more than ten years: run it earlier")
         } else if self.max_attempts == Some(0) {
             format!("the job `{kind}` has `max_attempts` 0: it needs at least 1 to run at all")
         } else if self.timeout == Some(Duration::ZERO) {

@@ -1,4 +1,6 @@
 //! How a job is done, typed for users and erased for workers.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::any::Any;
 use std::future::Future;
@@ -161,9 +163,13 @@ fn decode<J: Job>(payload: &[u8]) -> Result<J, Outcome> {
 /// line 1`.
 fn without_values(text: &str) -> String {
     // The last one: what was found comes first and may itself contain the words.
-    let Some(expected) = text.rfind(", expected") else { return text.to_owned() };
-    let found = text[..expected].find([':', '`']).unwrap_or(expected);
-    format!("{}{}", text[..found].trim_end(), &text[expected..])
+    let split = |words| text.rfind(words).and_then(|at| text.split_at_checked(at));
+    // The second is what serde says where nothing could be expected.
+    let Some((found, rest)) = split(", expected").or_else(|| split(", there are no")) else {
+        return text.to_owned();
+    };
+    let what = found.split([':', '`']).next().unwrap_or_default();
+    format!("{}{rest}", what.trim_end())
 }
 
 /// Joins what the handler returned with what it said through its context.
@@ -211,6 +217,10 @@ mod tests {
             (
                 "unknown variant `secret`, expected `a` or `b` at line 1 column 2",
                 "unknown variant, expected `a` or `b` at line 1 column 2",
+            ),
+            (
+                "unknown field `secret`, there are no fields at line 1 column 2",
+                "unknown field, there are no fields at line 1 column 2",
             ),
             (
                 "missing field `user_id` at line 1 column 2",

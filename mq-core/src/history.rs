@@ -1,4 +1,8 @@
 //! What has happened to a job so far; only jobs with a past have one.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +12,9 @@ pub const ERRORS_MAX: usize = 20;
 pub const ERROR_LEN_MAX: usize = 8 * 1024;
 /// How many times of interruption are kept.
 const INTERRUPTIONS_MAX: usize = 16;
+/// Longest stored form that is read, in bytes: what [`ERRORS_MAX`] errors take if every byte of
+/// them needs JSON's longest escape, and room for the rest.
+const STORED_LEN_MAX: usize = 6 * ERRORS_MAX * ERROR_LEN_MAX + 64 * 1024;
 
 /// A job's past: attempts, interruptions, errors, and why it died.
 ///
@@ -100,8 +107,11 @@ impl History {
     }
 
     /// Reads the stored form. Bytes that cannot be read give an empty past rather than an error:
-    /// a damaged diary must not keep a job from running.
+    /// a damaged diary must not keep a job from running. So do more bytes than mq ever writes.
     pub fn decode(bytes: &[u8]) -> Self {
+        if bytes.len() > STORED_LEN_MAX {
+            return Self::default();
+        }
         serde_json::from_slice(bytes).unwrap_or_default()
     }
 
@@ -122,7 +132,7 @@ impl History {
 
     /// Notes that the attempt under way failed.
     pub fn push_error(&mut self, at_ms: u64, error: &str) {
-        let error = shorten(error, ERROR_LEN_MAX);
+        let error = shorten_error(error).into_owned();
         if self.errors.len() >= ERRORS_MAX {
             // The first error often names the cause and the later ones its consequences.
             self.errors.remove(1);
@@ -178,17 +188,18 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Cuts a text at a character boundary and says that it was cut.
-fn shorten(text: &str, len_max: usize) -> String {
-    if text.len() <= len_max {
-        return text.to_owned();
+/// An error's text, cut to [`ERROR_LEN_MAX`] bytes at a character boundary if it is longer; it says
+/// then that it was cut.
+pub fn shorten_error(text: &str) -> Cow<'_, str> {
+    const NOTE: &str = " … (cut)";
+    if text.len() <= ERROR_LEN_MAX {
+        return Cow::Borrowed(text);
     }
-    let note = " … (cut)";
-    let mut end = len_max - note.len();
+    let mut end = ERROR_LEN_MAX - NOTE.len();
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{note}", &text[..end])
+    Cow::Owned(text.get(..end).unwrap_or_default().to_owned() + NOTE)
 }
 
 #[cfg(test)]
@@ -209,6 +220,18 @@ mod tests {
         assert_eq!(history.errors_dropped, 980);
         assert!(history.errors.iter().all(|error| error.error.len() <= ERROR_LEN_MAX));
         assert!(history.encode().len() < 400 * 1024);
+    }
+
+    #[test]
+    fn the_longest_past_is_read_back_and_what_is_longer_is_none_of_ours() {
+        let mut history = History { attempts: 25, ..History::default() };
+        for _ in 0..30 {
+            history.push_error(u64::MAX, &"\u{1}".repeat(2 * ERROR_LEN_MAX));
+            history.push_interruption(u64::MAX);
+        }
+        assert_eq!(History::decode(&history.encode()), history);
+        let padded = [history.encode(), vec![b' '; STORED_LEN_MAX]].concat();
+        assert_eq!(History::decode(&padded), History::default());
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Who is who: jobs, workers, and the claim that ties one to the other.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::fmt;
 use std::str::FromStr;

@@ -48,13 +48,14 @@ pub use backoff::{Backoff, Jitter};
 pub use client::{Client, ENQUEUE_DEADLINE, PAYLOAD_MAX};
 pub use connect::ConnectError;
 pub use context::Context;
-pub use engine::Durability;
+pub use engine::{DELAY_MAX, Durability};
 pub use enqueue::{
-    DELAY_MAX, Enqueue, EnqueueAll, EnqueueError, EnqueueSet, Enqueued, JobSet, JobSetOptions,
-    TAGS_MAX,
+    Enqueue, EnqueueAll, EnqueueError, EnqueueSet, Enqueued, JobSet, JobSetOptions, TAGS_MAX,
 };
 pub use handler::Handler;
-pub use history::{AttemptError, Death, DeathReason, ERROR_LEN_MAX, ERRORS_MAX, History};
+pub use history::{
+    AttemptError, Death, DeathReason, ERROR_LEN_MAX, ERRORS_MAX, History, shorten_error,
+};
 pub use id::{Claim, JobId, ParseIdError, WorkerId};
 pub use job::{Job, JobOptions};
 pub use lifecycle::State;

@@ -1,4 +1,6 @@
 //! Names that users choose: queues, kinds, idempotency keys, tags.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -89,7 +91,7 @@ pub fn printable(text: &str) -> String {
 pub fn quoted(text: &str) -> String {
     const CHARACTERS_MAX: usize = 200;
     match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => printable(&text[..end]) + "…",
+        Some((end, _)) => printable(text.get(..end).unwrap_or_default()) + "…",
         None => printable(text),
     }
 }

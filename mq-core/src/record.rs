@@ -16,6 +16,8 @@
 //! stands right before the payload and covers all that is in front of it. `encrypted` must be
 //! understood, so that nobody takes ciphertext for JSON; `signed` may be skipped, because the
 //! payload is as it would be without. A scheme that is yet to come gets a tag of its own.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -24,6 +26,9 @@ use crate::priority::Priority;
 use crate::seal::{self, Scheme, Seal};
 
 const VERSION: u8 = 1;
+/// The last version that any mq will ever write. Everything above is somebody else's format, many
+/// of which begin with a byte of their own, and waits for no newer worker.
+const VERSION_LAST: u8 = 15;
 
 const TAG_KIND: u8 = 1;
 const TAG_MAX_ATTEMPTS: u8 = 2;
@@ -37,6 +42,14 @@ const TAG_SIGNED: u8 = 9;
 /// Tags from here on must be understood.
 const TAG_CRITICAL: u8 = 128;
 const TAG_ENCRYPTED: u8 = 128;
+
+/// Longest header that is read, in bytes: ten times what a producer can write. Somebody else's
+/// could ask for more memory than its own bytes take.
+const HEADER_LEN_MAX: usize = 64 * 1024;
+/// Longest text in a header, in bytes. Producers write at most [`NAME_LEN_MAX`].
+///
+/// [`NAME_LEN_MAX`]: crate::NAME_LEN_MAX
+const TEXT_LEN_MAX: usize = 1024;
 
 /// What is stored of a job when it is enqueued; it never changes.
 ///
@@ -96,6 +109,7 @@ impl<'a> Record<'a> {
 
     /// All of the stored form that comes before the payload, in a buffer with room for so many
     /// bytes of payload: a serializer can write right behind it.
+    #[expect(clippy::indexing_slicing, reason = "what is written here is two bytes at least")]
     pub(crate) fn header(&self, payload: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.kind.len() + 16 + payload);
         // Nearly every header is short enough for one byte of length.
@@ -137,10 +151,17 @@ impl<'a> Record<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (&version, rest) = bytes.split_first().ok_or(RecordError::Damaged("it is empty"))?;
         if version != VERSION {
-            return Err(RecordError::Version(version));
+            let is_newer = (VERSION..=VERSION_LAST).contains(&version);
+            return Err(match is_newer {
+                true => RecordError::Version(version),
+                false => RecordError::Damaged("it is in none of mq's formats"),
+            });
         }
         let mut rest = rest;
         let mut fields = take(&mut rest)?;
+        if fields.len() > HEADER_LEN_MAX {
+            return Err(RecordError::Damaged("its header is too long"));
+        }
         let mut record = Self { payload: Cow::Borrowed(rest), ..Self::default() };
         while let Some((&tag, after)) = fields.split_first() {
             fields = after;
@@ -273,8 +294,8 @@ fn take_varint(bytes: &mut &[u8]) -> Result<u64, RecordError> {
 /// Takes a length and that many bytes off the front.
 fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
     let len = usize::try_from(take_varint(bytes)?).unwrap_or(usize::MAX);
-    let value = bytes.get(..len).ok_or(RecordError::Damaged("it is cut off"))?;
-    *bytes = &bytes[len..];
+    let (value, rest) = bytes.split_at_checked(len).ok_or(RecordError::Damaged("it is cut off"))?;
+    *bytes = rest;
     Ok(value)
 }
 
@@ -283,6 +304,9 @@ fn number(mut value: &[u8]) -> Result<u64, RecordError> {
 }
 
 fn text(value: &[u8]) -> Result<Cow<'_, str>, RecordError> {
+    if value.len() > TEXT_LEN_MAX {
+        return Err(RecordError::Damaged("a text is too long"));
+    }
     let text = std::str::from_utf8(value);
     text.map(Cow::Borrowed).map_err(|_| RecordError::Damaged("a text is not UTF-8"))
 }
@@ -364,6 +388,20 @@ mod tests {
         assert_eq!(Record::decode(&bytes), Err(RecordError::Version(2)));
     }
 
+    #[test]
+    fn formats_of_others_are_none_of_a_newer_mq() {
+        let mut bytes = full().encode();
+        for version in 0..=u8::MAX {
+            bytes[0] = version;
+            let decoded = Record::decode(&bytes);
+            match version {
+                1 => assert_eq!(decoded, Ok(full())),
+                2..=15 => assert_eq!(decoded, Err(RecordError::Version(version))),
+                _ => assert!(matches!(decoded, Err(RecordError::Damaged(_))), "{version}"),
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_goes_in_comes_out(kind in ".{1,40}", payload: Vec<u8>, attempts: Option<u32>,
@@ -395,13 +433,32 @@ mod tests {
     fn headers_of_any_length_round_trip() {
         // Around the lengths at which the length of the length changes.
         for len in (100..140).chain(16_360..16_400) {
-            let key = "k".repeat(len);
-            let record = Record {
-                idempotency_key: Some(key.into()),
-                ..Record::new("kind", &b"payload"[..])
-            };
+            let tag = |len: usize| Cow::Owned("t".repeat(len));
+            let mut tags = vec![tag(1_000); len / 1_000];
+            tags.push(tag(len % 1_000));
+            let record = Record { tags, ..Record::new("kind", &b"payload"[..]) };
             assert_eq!(Record::decode(&record.encode()).unwrap(), record, "{len}");
         }
+    }
+
+    #[test]
+    fn a_header_cannot_ask_for_more_than_jobs_need() {
+        let with = |tag: &str, count: usize| {
+            let tags = vec![Cow::Borrowed(tag); count];
+            Record { tags, ..Record::new("kind", &b"payload"[..]) }.encode()
+        };
+        let longest = "t".repeat(TEXT_LEN_MAX);
+        assert!(Record::decode(&with(&longest, 63)).is_ok());
+        let longer = format!("{longest}t");
+        assert_eq!(
+            Record::decode(&with(&longer, 1)),
+            Err(RecordError::Damaged("a text is too long"))
+        );
+        // Empty tags take two bytes here and 24 in memory.
+        assert_eq!(
+            Record::decode(&with("", HEADER_LEN_MAX / 2)),
+            Err(RecordError::Damaged("its header is too long"))
+        );
     }
 
     #[test]

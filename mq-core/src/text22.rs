@@ -4,10 +4,13 @@
 //! the numbers. It has no hyphen, because a job's id begins with the lowest character, and tools
 //! take what begins with a hyphen for an option. 22 · 6 = 132 bits: the last four are zero, and a
 //! text that has them set is refused, so that one number has one text.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
 
 /// What a character stands for; [`NO_DIGIT`] if it is none of the alphabet.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const DIGITS: [u8; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut digit = 0;
@@ -22,6 +25,7 @@ const NO_DIGIT: u8 = 64;
 /// Length of the text form.
 pub(crate) const LEN: usize = 22;
 
+#[expect(clippy::indexing_slicing, reason = "a digit is masked to the alphabet's 64")]
 pub(crate) fn encode(value: u128) -> [u8; LEN] {
     let mut out = [0u8; LEN];
     for (index, byte) in out.iter_mut().enumerate() {
@@ -45,6 +49,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<u128> {
     Some(u128::from(head) << 68 | u128::from(body) << 8 | u128::from(rest >> 4))
 }
 
+#[expect(clippy::indexing_slicing, reason = "every byte has its place in the table")]
 fn read(text: &[u8]) -> Option<u64> {
     let (mut part, mut seen) = (0, 0);
     for &byte in text {

@@ -31,7 +31,10 @@ fn keep_panics() {
         let usual = take_hook();
         set_hook(Box::new(move |info| {
             let place = info.location().map_or_else(String::new, ToString::to_string);
-            let text = info.payload_as_str().unwrap_or("no text").to_owned();
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            let text = text.unwrap_or_else(|| "no text".to_owned());
             let broken = Broken { place, text };
             let is_ours = OURS.with_borrow_mut(|ours| {
                 ours.as_mut().map(|panics| panics.push(broken.clone())).is_some()

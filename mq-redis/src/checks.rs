@@ -19,12 +19,14 @@ const EVERY: Duration = Duration::from_secs(60);
 const PATIENCE: Patience = Patience::Until(Duration::from_secs(10));
 /// How far apart the clocks may be before people are told. Nothing depends on it.
 const CLOCK_APART_MAX_MS: u64 = 5_000;
-const OPTIONS: [&str; 5] = [
+const OPTIONS: [&str; 7] = [
     "appendonly",
     "appendfsync",
     "no-appendfsync-on-rewrite",
     "min-replicas-to-write",
     "maxmemory-policy",
+    "protected-mode",
+    "bind",
 ];
 
 /// What is known about the server, looked at again every minute while there is traffic.
@@ -154,12 +156,15 @@ impl Report {
         if let Some(text) = self.about_persistence() {
             warn(text);
         }
-        if self.is_open && !settings.is_local() {
+        if self.is_open && (!settings.is_local() || self.is_exposed()) {
             warn(
                 "anybody who reaches this address can read and change all jobs; set a password \
                   with `ACL SETUSER default >password` and put it into the URL"
                     .to_owned(),
             );
+        }
+        if let Some(text) = self.about_scripts(settings) {
+            warn(text);
         }
         let replicas = self.number("connected_slaves");
         if replicas > 0 && self.option("min-replicas-to-write") == Some("0") {
@@ -237,6 +242,46 @@ impl Report {
         }
     }
 
+    /// Holes in the server's script engine through which whoever may run scripts, as every user of
+    /// mq may, gets out of it: CVE-2025-49844, -46817, -46818 and -46819, and before them
+    /// CVE-2024-46981 and -31449.
+    fn about_scripts(&self, settings: &Settings) -> Option<String> {
+        let (name, version) = self.version()?;
+        // The first release of each line that has all of them mended; later lines never had them.
+        let (newest, mended): (_, &[_]) = match name {
+            "Valkey" => ((9, 0), &[((7, 2), 11), ((8, 0), 6), ((8, 1), 4)]),
+            _ => ((8, 3), &[((7, 2), 11), ((7, 4), 6), ((8, 0), 4), ((8, 2), 2)]),
+        };
+        let (line, patch) = parts(version)?;
+        let is_mended =
+            line >= newest || mended.iter().any(|&(known, least)| known == line && patch >= least);
+        if is_mended || settings.allow_old_version {
+            return None;
+        }
+        let releases: Vec<String> = mended
+            .iter()
+            .map(|((major, minor), patch)| format!("{major}.{minor}.{patch}"))
+            .collect();
+        let releases = releases.join(", ");
+        Some(format!(
+            "{name} {version} has holes in its script engine that let a user take the server over \
+             (CVE-2025-49844 and others); upgrade it to {releases} or newer, or add \
+             allow_old_version=true to the URL if its vendor has mended them under the old number"
+        ))
+    }
+
+    /// Whether other machines reach it as well. A server of which that cannot be read is taken for
+    /// one that is careful.
+    fn is_exposed(&self) -> bool {
+        let is_loopback = |address: &str| {
+            let address = address.trim_start_matches('-');
+            address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        };
+        let is_open_to_all = |bind: &str| !bind.split_whitespace().all(is_loopback);
+        self.option("protected-mode") == Some("no")
+            && self.option("bind").is_some_and(is_open_to_all)
+    }
+
     fn is_evicting(&self) -> bool {
         self.policy().starts_with("allkeys")
     }
@@ -252,13 +297,17 @@ impl Report {
 
     /// The name and version of a server that is older than what mq is tested with.
     fn too_old(&self) -> Option<String> {
-        let (name, version, least) = match self.field("valkey_version") {
-            Some(version) => ("Valkey", version, (7, 2)),
-            None => ("Redis", self.field("redis_version")?, (7, 0)),
-        };
-        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        let found = (parts.next()?, parts.next().unwrap_or(0));
+        let (name, version) = self.version()?;
+        let least = if name == "Valkey" { (7, 2) } else { (7, 0) };
+        let (found, _) = parts(version)?;
         (found < least).then(|| format!("{name} {version}"))
+    }
+
+    fn version(&self) -> Option<(&'static str, &str)> {
+        match self.field("valkey_version") {
+            Some(version) => Some(("Valkey", version)),
+            None => Some(("Redis", self.field("redis_version")?)),
+        }
     }
 
     fn field(&self, name: &str) -> Option<&str> {
@@ -363,6 +412,13 @@ impl Drop for Looking {
     fn drop(&mut self) {
         self.0.is_looking.store(false, Ordering::Release);
     }
+}
+
+/// The line of releases that a version belongs to, and its place in that.
+fn parts(version: &str) -> Option<((u32, u32), u32)> {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let line = (parts.next()?, parts.next().unwrap_or(0));
+    Some((line, parts.next().unwrap_or(0)))
 }
 
 fn option(value: &Value) -> Option<(String, String)> {

@@ -91,6 +91,8 @@ impl Producer {
             );
             return Err(EngineError::new(EngineErrorKind::Invalid, message));
         }
+        // Ten years, so that this process's idea of the server's time is exact enough.
+        NewJob::check_schedules(&jobs, self.time.now().guess_ms)?;
         let deadline = clock::now().checked_add(patience);
         let call = Arc::new(Call::new(jobs));
         let mut guard = Guard(&call, false);

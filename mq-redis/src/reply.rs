@@ -1,4 +1,6 @@
 //! Reading the replies of scripts, whose shape is known: what differs is an error, never a panic.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::{EngineError, EngineErrorKind};
 use redis::Value;

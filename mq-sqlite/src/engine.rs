@@ -15,6 +15,7 @@ use mq_core::{JobId, QueueName, WorkerId};
 use crate::error::{Result, check_len};
 use crate::hub::Hub;
 use crate::open::{self, Opened};
+use crate::ops;
 use crate::readers::Readers;
 use crate::session::Session;
 use crate::syncer::Syncer;
@@ -23,7 +24,6 @@ use crate::tx::Tx;
 use crate::url::Settings;
 use crate::work::Mode;
 use crate::writer::Writer;
-use crate::{ops, version};
 
 /// The engine on an SQLite file, or in memory.
 ///
@@ -40,6 +40,8 @@ pub struct SqliteEngine {
     durability: Durability,
     /// What tells this store from all others.
     store: String,
+    /// What an operator should mend.
+    warnings: Vec<String>,
 }
 
 impl SqliteEngine {
@@ -58,14 +60,14 @@ impl SqliteEngine {
 
     fn start(opened: Opened, durability: Durability) -> std::io::Result<Self> {
         let (time, hub) = (Time::new(), Arc::new(Hub::default()));
-        let Opened { writer, readers, watch, space, store } = opened;
+        let Opened { writer, readers, watch, space, store, warnings } = opened;
         let session = |conn| Session::new(conn, time.clone(), watch.clone());
         let readers: Vec<_> = readers.into_iter().map(session).collect();
         let syncer = watch.as_ref().filter(|_| durability == Durability::Disk1s);
         let syncer = syncer.map(|watch| Syncer::start(watch.wal().to_owned())).transpose()?;
         let writer = Writer::start(session(writer), space, syncer, Arc::clone(&hub))?;
         let readers = (!readers.is_empty()).then(|| Readers::start(readers)).transpose()?;
-        Ok(Self { writer, readers, hub, time, durability, store })
+        Ok(Self { writer, readers, hub, time, durability, store, warnings })
     }
 
     async fn read<T, F>(&self, question: F) -> Result<T>
@@ -264,10 +266,7 @@ impl Engine for SqliteEngine {
     }
 
     fn warnings(&self) -> Vec<String> {
-        if self.durability == Durability::Memory {
-            return Vec::new();
-        }
-        version::warning(rusqlite::version_number(), rusqlite::version()).into_iter().collect()
+        self.warnings.clone()
     }
 
     /// The threads are no tasks of any runtime, so a handle may go on while the runtime of

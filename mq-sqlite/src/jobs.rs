@@ -1,4 +1,6 @@
 //! A job's row: where a job is, and every way from one place to another.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::{BATCH_MAX, Claimed};
 use mq_core::{Claim, JobId, State, WorkerId};

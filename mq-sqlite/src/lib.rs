@@ -3,7 +3,7 @@
 //! What an operation means is said in [`mq_core::engine`]; here is how. Every operation has a file
 //! of its name in `ops`; statements that are longer than a line are in `sql`.
 //!
-//! * The way to the file: `url`, `driver`, `open`, `tables`, `version`.
+//! * The way to the file: `url`, `driver`, `open`, `place`, `tables`, `version`.
 //! * One thread writes, and commits what is queued at once: `writer`; some answer questions:
 //!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
 //!   it: `tx`, `jobs`, `column`.
@@ -19,6 +19,7 @@ mod hub;
 mod jobs;
 mod open;
 mod ops;
+mod place;
 mod readers;
 mod session;
 mod space;

@@ -8,6 +8,7 @@ use mq_core::name::quoted;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::error;
+use crate::place;
 use crate::space::Space;
 use crate::tables;
 use crate::tx::STORE;
@@ -35,6 +36,8 @@ pub(crate) struct Opened {
     pub(crate) space: Option<Space>,
     /// What tells this store from all others.
     pub(crate) store: String,
+    /// What an operator should mend: one sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Why a file is not used.
@@ -63,9 +66,11 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
         tables::set_up(&mut writer, false, ":memory:").map_err(|f| refusal(f, ":memory:"))?;
         tune(&writer, settings).map_err(error::of)?;
         let store = name(&writer)?;
-        return Ok(Opened { writer, readers: Vec::new(), watch: None, space: None, store });
+        let (readers, warnings) = (Vec::new(), Vec::new());
+        return Ok(Opened { writer, readers, watch: None, space: None, store, warnings });
     };
     let shown = path.display().to_string();
+    place::refuse_link(path)?;
     if settings.is_made {
         create(path)?;
     } else if !path.exists() {
@@ -87,8 +92,10 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, ConnectError> {
     // After the first transaction, because only then is there a log.
     let watch = Watch::new(path);
     let space = Space::new(watch.clone(), path, settings.wal_max);
+    let mut warnings = place::warnings(path);
+    warnings.extend(version::warning(rusqlite::version_number(), rusqlite::version()));
     let (store, watch, space) = (name(&writer)?, Some(watch), Some(space));
-    Ok(Opened { writer, readers, watch, space, store })
+    Ok(Opened { writer, readers, watch, space, store, warnings })
 }
 
 fn name(conn: &Connection) -> Result<String, ConnectError> {
@@ -109,17 +116,20 @@ fn refusal(failure: Failure, shown: &str) -> ConnectError {
 /// Makes the file if it is not there, for its owner only: payloads are nobody else's business.
 /// SQLite gives the same rights to the files that it puts beside it.
 fn create(path: &Path) -> Result<(), ConnectError> {
+    if path.exists() {
+        return Ok(());
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    // Not `create_new`: that takes a link to nothing for a file, which SQLite would then make, for
+    // everybody to read.
+    options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            let text = format!("{} cannot be made: {error}; check the directory", path.display());
-            Err(ConnectError::Unfit(text))
-        }
-        _ => Ok(()),
-    }
+    let made = options.open(path).map(drop);
+    made.map_err(|error| {
+        let text = format!("{} cannot be made: {error}; check the directory", path.display());
+        ConnectError::Unfit(text)
+    })
 }
 
 fn open_file(path: &Path, settings: &Settings, shown: &str) -> Result<Connection, Failure> {
@@ -143,6 +153,10 @@ fn open_file(path: &Path, settings: &Settings, shown: &str) -> Result<Connection
 }
 
 fn tune(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {
+    // The file may come from anybody: functions that touch more than it are not for its schema, and
+    // pages are checked before they are believed.
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     conn.pragma_update(None, "synchronous", if settings.is_full { "FULL" } else { "NORMAL" })?;
@@ -205,11 +219,31 @@ fn network_name(magic: u64) -> Option<&'static str> {
     })
 }
 
-#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_connection_trusts_the_file_or_loads_code() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = format!("sqlite:{}/jobs.db", directory.path().display());
+        for url in ["sqlite::memory:", &file] {
+            let opened = open(&Settings::parse(url).unwrap()).unwrap();
+            for conn in opened.readers.iter().chain([&opened.writer]) {
+                let is_on = |pragma: &str| -> bool {
+                    conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap()
+                };
+                assert!(!is_on("trusted_schema"), "{url}");
+                assert!(is_on("cell_size_check"), "{url}");
+                let loaded = conn.query_row("SELECT load_extension('x')", [], |_| Ok(()));
+                let refused = loaded.unwrap_err().to_string();
+                let is_off = refused.contains("not authorized") || refused.contains("no such");
+                assert!(is_off, "{refused}");
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn other_machines_file_systems_are_known_and_those_of_this_one_are_not() {
         assert_eq!(network_name(0x6969), Some("NFS"));

@@ -107,7 +107,8 @@ impl Space {
     }
 
     fn set_aside(&self) -> io::Result<()> {
-        if std::fs::metadata(&self.reserve).is_ok_and(|data| data.len() >= RESERVE) {
+        let found = std::fs::symlink_metadata(&self.reserve);
+        if found.is_ok_and(|data| data.is_file() && data.len() >= RESERVE) {
             return Ok(());
         }
         let result = self.make();
@@ -119,11 +120,20 @@ impl Space {
     }
 
     fn make(&self) -> io::Result<()> {
+        // Never over what is there: it may be a link, and what that leads to would be lost.
+        match std::fs::remove_file(&self.reserve) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        allocate(options.open(&self.reserve)?)
+        match options.open(&self.reserve) {
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            file => allocate(file?),
+        }
     }
 }
 

@@ -62,7 +62,8 @@ impl<'c> Tx<'c> {
     ) -> Result<Self> {
         let meta = "SELECT last_ms, lease_ms, version FROM mq_meta";
         let read = |row: &Row<'_>| {
-            Ok((Now { ms: row.get(0)?, lease_ms: row.get(1)? }, row.get::<_, i64>(2)?))
+            let now = Now { ms: clocked(row.get(0)?), lease_ms: clocked(row.get(1)?) };
+            Ok((now, row.get::<_, i64>(2)?))
         };
         let found = conn.prepare_cached(meta).and_then(|mut meta| meta.query_row((), read));
         let (last, version) = found.map_err(error::of)?;
@@ -216,6 +217,12 @@ pub(crate) fn ms(ms: u64) -> i64 {
 /// A duration as it is stored.
 pub(crate) fn span(duration: std::time::Duration) -> i64 {
     ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A stored time with which will be counted: whoever wrote it, a span can be added without an
+/// overflow.
+pub(crate) fn clocked(stored: i64) -> i64 {
+    stored.clamp(0, LATEST_MS as i64)
 }
 
 /// A stored time or count.

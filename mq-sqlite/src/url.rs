@@ -1,5 +1,7 @@
 //! What a URL says: `sqlite:jobs.db`, `sqlite:/var/lib/app/jobs.db?synchronous=full`,
 //! `sqlite::memory:`.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::path::PathBuf;
 

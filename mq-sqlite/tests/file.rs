@@ -204,3 +204,70 @@ async fn an_audit_finds_what_was_damaged_from_outside_and_mends_it() {
     assert_eq!(report.findings, []);
     engine.prune(&queue(), PruneLimits::default()).await.expect("prune");
 }
+
+/// A directory that others may write into, with a file of the user's own elsewhere.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_place_of_the_reserve_is_not_followed() {
+    let (directory, elsewhere) = (directory(), tempfile::tempdir().expect("a directory"));
+    let diary = elsewhere.path().join("diary");
+    std::fs::write(&diary, "Dear diary").expect("write");
+    let reserve = directory.path().join("jobs.db-reserve");
+    std::os::unix::fs::symlink(&diary, &reserve).expect("a link");
+    let engine = connect(&url(&directory)).await;
+    engine.enqueue(vec![job()], PATIENCE).await.expect("enqueue");
+    assert_eq!(std::fs::read_to_string(&diary).expect("the diary"), "Dear diary");
+    let made = std::fs::symlink_metadata(&reserve).expect("a reserve");
+    assert!(made.is_file() && made.len() > 0, "{made:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_made_behind_a_link_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, elsewhere) = (directory(), tempfile::tempdir().expect("a directory"));
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(path(&directory), &link).expect("a link");
+    connect(&format!("sqlite:{}", link.display())).await;
+    let made = std::fs::metadata(path(&directory)).expect("the file");
+    assert_eq!(made.permissions().mode() & 0o777, 0o600);
+}
+
+/// Only root can make a link for somebody else; who that concerns is tested beside the code.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_that_another_user_has_made_is_refused() {
+    let (directory, elsewhere) = (directory(), tempfile::tempdir().expect("a directory"));
+    drop(connect(&url(&directory)).await);
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(path(&directory), &link).expect("a link");
+    let is_root = std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok();
+    let url = format!("sqlite:{}", link.display());
+    if is_root {
+        let text = unfit(&url).await;
+        assert!(text.contains("another user"), "{text}");
+    } else {
+        connect(&url).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_lets_everybody_write_is_warned_with_what_to_type() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = directory();
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("chmod");
+    };
+    let warnings = async || connect(&url(&directory)).await.warnings();
+    assert_eq!(warnings().await, [""; 0]);
+    set(&path(&directory), 0o666);
+    let [text] = &warnings().await[..] else { panic!("one warning") };
+    assert!(text.contains("chmod o-w") && text.contains("jobs.db"), "{text}");
+    set(directory.path(), 0o777);
+    assert_eq!(warnings().await.len(), 2);
+    // As /tmp is: nobody can replace another user's file.
+    set(directory.path(), 0o1777);
+    set(&path(&directory), 0o660);
+    assert_eq!(warnings().await, [""; 0]);
+}

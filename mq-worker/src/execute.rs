@@ -1,5 +1,7 @@
 //! One job from the store's bytes to its end. Read from the top: prepare, hand in, judge, settle.
 //! What lies between the first two is in `task`.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use mq_core::lifecycle::{Ended, Policy, Transition, decide};
 use mq_core::registry::Entry;
 use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_JOB;
-use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict, seal};
+use mq_core::{History, JobRequest, Outcome, Record, RecordError, Verdict, seal, shorten_error};
 
 use crate::outcomes::Settled;
 use crate::report::Class;
@@ -70,7 +72,9 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
                 Some(bound) => Cow::Borrowed(bound.name),
                 None => Cow::Owned(record.kind.into_owned()),
             };
-            (known.ok_or(Ended::UnknownKind), record.payload.len())
+            let payload_len = record.payload.len();
+            let found = known.ok_or(Ended::UnknownKind);
+            (found.and_then(|bound| fits(shared, payload_len).map(|()| bound)), payload_len)
         }
         // Written by a newer mq: to this worker that is a job of a kind it does not know yet.
         Err(RecordError::Version(_) | RecordError::Feature(_)) => (Err(Ended::UnknownKind), 0),
@@ -110,6 +114,20 @@ fn missing_key(shared: &Shared, record: &Record<'_>) -> Option<String> {
     seal::missing_key(shared.client.sealer(), record).map(|seal| seal.key.to_string())
 }
 
+/// Refuses a payload that no producer of this client's would have sent, before it is decoded into
+/// values that can take many times its bytes.
+fn fits(shared: &Shared, payload_len: usize) -> Result<(), Ended> {
+    let max = shared.client.payload_limit();
+    if payload_len <= max {
+        return Ok(());
+    }
+    let error = format!(
+        "the payload has {payload_len} bytes, at most {max} are allowed here: raise \
+         `Client::payload_max` of the worker's client, then retry the job"
+    );
+    Err(Ended::Malformed { error })
+}
+
 /// The rules for one job: its record over its kind over the defaults.
 pub(crate) fn policy(
     shared: &Shared,
@@ -133,7 +151,7 @@ pub(crate) fn policy(
 pub(crate) fn hand_in(shared: &Shared, key: Key, result: Result<Outcome, String>) {
     match shared.running.take(key) {
         Some(held) => {
-            let ended = judge(&held, result);
+            let ended = judge(&held, bounded(result));
             settle(shared, held, &ended);
         }
         None => tracing::debug!(
@@ -152,6 +170,17 @@ pub(crate) fn hand_in_dropped(shared: &Shared, key: Key) {
         Ended::HandedBack
     };
     settle(shared, held, &ended);
+}
+
+/// The same with a text that fits a log and a history; a handler's error can be of any length.
+fn bounded(mut result: Result<Outcome, String>) -> Result<Outcome, String> {
+    if let Ok(Outcome::Failed { error, .. } | Outcome::Malformed { error }) | Err(error) =
+        &mut result
+        && let Cow::Owned(cut) = shorten_error(error)
+    {
+        *error = cut;
+    }
+    result
 }
 
 /// What an attempt came to, given what its handler returned (or its panic) and whether it had been

@@ -7,6 +7,7 @@ const SCRIPT: &str = "ci";
 const CHANGELOG: &str = "CHANGELOG.md";
 const LIFECYCLE_CODE: &str = "mq-core/src/lifecycle.rs";
 const LIFECYCLE_PAGE: &str = "docs/lifecycle.md";
+const SECURITY: &str = "docs/security.md";
 const SCRIPTS: &str = "mq-redis/src/script.rs";
 
 /// Examples that CI does not run, and entries of CI's list that are not there.
@@ -117,6 +118,31 @@ pub(crate) fn missing_witnesses(repo: &Repo) -> Vec<Finding> {
                     findings.push(file.at(index + 1, format!("{path} has no test {name}")));
                 }
             }
+        }
+    }
+    findings
+}
+
+/// Lines of the security checklist that their page leaves out, or answers neither by a test nor by
+/// saying that there is none.
+pub(crate) fn unanswered_lines(repo: &Repo) -> Vec<Finding> {
+    const LAST: usize = 35;
+    let Some(page) = repo.find(SECURITY) else {
+        return vec![missing(SECURITY, "is not there")];
+    };
+    let mut findings = Vec::new();
+    for number in 1..=LAST {
+        let head = format!("| {number} | ");
+        let rows: Vec<&str> = page.text.lines().filter(|row| row.starts_with(&head)).collect();
+        let [row] = rows[..] else {
+            findings.push(page.whole(format!("has {} rows for line {number}", rows.len())));
+            continue;
+        };
+        let answers = [".rs::", "*Not yet*", "*does not concern mq*", "*do not concern mq*"];
+        if !answers.iter().any(|answer| row.contains(answer)) {
+            findings.push(page.whole(format!(
+                "line {number} names no test: add it as `path.rs::name`, or say *Not yet*"
+            )));
         }
     }
     findings

@@ -13,7 +13,6 @@ use crate::{out, pick, when};
 
 /// As the library has them.
 const TAGS_MAX: usize = 32;
-const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
@@ -77,11 +76,6 @@ fn new_job(args: Args) -> Result<NewJob, Fail> {
     if args.tags.len() > TAGS_MAX {
         let count = args.tags.len();
         return Err(Fail::usage(format!("{count} tags are too many: give at most {TAGS_MAX}")));
-    }
-    if args.delay.is_some_and(|delay| delay > DELAY_MAX) {
-        return Err(Fail::usage(
-            "the job is delayed by more than ten years: give a shorter --delay",
-        ));
     }
     serde_json::from_str::<IgnoredAny>(&args.payload).map_err(|error| {
         Fail::usage(format!("the payload is not JSON: {error}; a text needs quotes: '\"text\"'"))

@@ -1,4 +1,6 @@
 //! Queues and jobs as an operator sees them.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -29,6 +29,9 @@ pub struct NewJob {
     pub idempotency_key: Option<String>,
 }
 
+/// Farthest away that a new job may be scheduled: ten years.
+pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
 /// When a new job may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -40,6 +43,35 @@ pub enum Schedule {
     After(Duration),
     /// At this time, in ms since 1970 on the store's clock; the past means at once.
     At(u64),
+}
+
+impl Schedule {
+    fn is_too_far(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Now => false,
+            Self::After(delay) => *delay > DELAY_MAX,
+            Self::At(at_ms) => at_ms.saturating_sub(now_ms) > DELAY_MAX.as_millis() as u64,
+        }
+    }
+}
+
+impl NewJob {
+    /// Refuses jobs that are scheduled further away than [`DELAY_MAX`]: a mistake in a unit should
+    /// be an error, and not a job that waits for ever. The check of every engine, before it stores
+    /// anything.
+    ///
+    /// # Errors
+    /// [`Invalid`](EngineErrorKind::Invalid).
+    pub fn check_schedules(jobs: &[Self], now_ms: u64) -> Result<(), EngineError> {
+        let Some(job) = jobs.iter().find(|job| job.schedule.is_too_far(now_ms)) else {
+            return Ok(());
+        };
+        let text = format!(
+            "a job for the queue `{}` is delayed by more than ten years: run it earlier",
+            job.queue
+        );
+        Err(EngineError::new(EngineErrorKind::Invalid, text))
+    }
 }
 
 /// What became of one job that was enqueued.

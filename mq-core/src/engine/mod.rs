@@ -30,8 +30,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::data::{
-    Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, Durability, EnqueueReply, Finish, Finished,
-    Holding, NewJob, QueueClaim, QueueReply, ReapReply, ReapRequest, Schedule, WaitReply,
+    Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, DELAY_MAX, Durability, EnqueueReply,
+    Finish, Finished, Holding, NewJob, QueueClaim, QueueReply, ReapReply, ReapRequest, Schedule,
+    WaitReply,
 };
 pub use self::error::{EngineError, EngineErrorKind};
 pub use self::operator::{
@@ -61,6 +62,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// A job whose id is known already, or whose key belongs to a job that exists or ended less
     /// than 24 h ago (however it ended, deletion included), is not stored again: the reply names
     /// the job that is there, and calls it a duplicate if its id is another one.
+    ///
+    /// A job that is scheduled more than [`DELAY_MAX`] away is refused as
+    /// [`Invalid`](EngineErrorKind::Invalid), and nothing of the call is stored.
     ///
     /// Concurrent calls share round trips. Gives up after `deadline`. Jobs of several queues may be
     /// stored one queue at a time; when only some are, the error is `Unknown`.

@@ -7,7 +7,6 @@
 //! * A time that was read is shown, and read again as the same.
 
 #[path = "../../../mq-macros/src/duration.rs"]
-#[expect(clippy::allow_attributes, reason = "its tests are compiled here as well")]
 mod of_macros;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn runtime() -> &'static Runtime {
 
 /// Opens a file and asks everything of it. If nothing was done to the job that is ready, nor to
 /// what is about the whole queue, it must come to a worker, who ends it and is not lost meanwhile.
-pub(super) fn exercise(path: &PathBuf, is_first_whole: bool) {
+pub(super) fn exercise(path: &Path, is_first_whole: bool) {
     runtime().block_on(async {
         match SqliteEngine::connect(&url(path)).await {
             Ok(engine) => {

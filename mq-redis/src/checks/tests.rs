@@ -27,7 +27,9 @@ fn settings(url: &str) -> Settings {
 #[tokio::test]
 async fn what_changes_later_is_noticed() {
     let server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let link = Link::new(Arc::new(settings(&server.url())), "test");
+    // The server that is here may be of any age.
+    let url = format!("{}?allow_old_version=true", server.url());
+    let link = Link::new(Arc::new(settings(&url)), "test");
     let first = look(&link, USUAL).await.unwrap();
     assert_eq!(first.unfit(link.settings()), None);
     let health = Arc::new(Health::new(&first, link.settings()));
@@ -92,6 +94,69 @@ fn an_operator_hears_what_to_type() {
     one(&report(safe, &[]), "+config|get");
     let open_here = Report { is_open: true, ..report(safe, &[always]) };
     assert!(open_here.warnings(&settings("redis://localhost")).is_empty());
+}
+
+#[test]
+fn a_server_without_a_password_that_other_machines_reach_is_warned_of_also_from_beside_it() {
+    let here = settings("redis://localhost");
+    for (protected, bind, is_exposed) in [
+        ("no", "* -::*", true),
+        // No address at all, which leaves the socket.
+        ("no", "", false),
+        ("no", "127.0.0.1 192.168.1.7", true),
+        ("no", "0.0.0.0", true),
+        ("no", "127.0.0.1 -::1", false),
+        ("yes", "* -::*", false),
+    ] {
+        let options = [("appendfsync", "always"), ("protected-mode", protected), ("bind", bind)];
+        let open = Report { is_open: true, ..report("aof_enabled:1", &options) };
+        let warnings = open.warnings(&here);
+        assert_eq!(warnings.len(), usize::from(is_exposed), "{protected} {bind}: {warnings:?}");
+        assert!(warnings.iter().all(|text| text.contains("ACL SETUSER default >password")));
+        let with_password = Report { is_open: false, ..open };
+        assert!(with_password.warnings(&here).is_empty());
+    }
+}
+
+#[test]
+fn servers_with_holes_in_their_script_engine_are_warned_of_with_the_releases_that_have_none() {
+    let here = settings("redis://localhost");
+    let warnings = |version: &str, settings: &Settings| {
+        let info = format!("aof_enabled:1\n{version}");
+        report(&info, &[("appendfsync", "always")]).warnings(settings)
+    };
+    for open in [
+        "redis_version:7.0.15",
+        "redis_version:7.2.10",
+        "redis_version:7.4.5",
+        "redis_version:8.0.3",
+        "redis_version:8.1.0",
+        "redis_version:8.2.1",
+        "redis_version:7.2.4\nvalkey_version:7.2.10",
+        "redis_version:7.2.4\nvalkey_version:8.0.5",
+        "redis_version:7.2.4\nvalkey_version:8.1.3",
+    ] {
+        let [text] = &warnings(open, &here)[..] else { panic!("{open}: one warning") };
+        let release = if open.contains("valkey") { "8.1.4" } else { "8.2.2" };
+        assert!(text.contains("CVE-2025-49844") && text.contains(release), "{open}: {text}");
+        let told = settings("redis://localhost?allow_old_version=true");
+        assert!(warnings(open, &told).is_empty(), "{open}");
+    }
+    for mended in [
+        "redis_version:7.2.11",
+        "redis_version:7.4.6",
+        "redis_version:8.0.4",
+        "redis_version:8.2.2",
+        "redis_version:8.4.0",
+        "redis_version:10.0.0",
+        "redis_version:7.2.4\nvalkey_version:7.2.11",
+        "redis_version:7.2.4\nvalkey_version:8.0.6",
+        "redis_version:7.2.4\nvalkey_version:8.1.4",
+        "redis_version:7.2.4\nvalkey_version:9.0.0",
+        "server_name:unheard-of",
+    ] {
+        assert!(warnings(mended, &here).is_empty(), "{mended}");
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! Reading what the server answers to operators' requests, in either version of its protocol.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::EngineError;
 use redis::Value;

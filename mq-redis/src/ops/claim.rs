@@ -1,5 +1,7 @@
 //! Finishing and claiming in one trip, and a second one for the records of large claims: they cost
 //! the server half as much when they do not pass through its Lua.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::{
     BATCH_MAX, ClaimReply, ClaimRequest, Claimed, EngineError, QueueClaim, QueueReply,

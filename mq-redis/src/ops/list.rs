@@ -3,6 +3,8 @@
 //! A page is found in two steps: which ids come next, then what they are as of one instant. A job
 //! that has left the state in between is left out, so a page may hold fewer jobs than asked for
 //! and still not be the last.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::{BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListRequest, Page};
 use mq_core::{JobId, QueueName, State};

@@ -1,5 +1,7 @@
 //! Jobs of workers that are gone. One trip finds them out; only if there are some, a second one,
 //! which can name their receipts as keys, takes the jobs over.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::WorkerId;
 use mq_core::engine::{BATCH_MAX, EngineError, ReapReply, ReapRequest};
@@ -38,7 +40,7 @@ pub(crate) async fn reap(
     reply.more = !sweep.revoked.is_empty();
     // What a repeat finds is left to the next sweep.
     if ids.is_empty() && reply.more {
-        let now = &sweep.revoked[..sweep.revoked.len().min(WORKERS_MAX)];
+        let now = sweep.revoked.chunks(WORKERS_MAX).next().unwrap_or_default();
         match take(engine, request, now).await? {
             Some((taken, is_left)) => {
                 ids = taken;

@@ -1,4 +1,6 @@
 //! Gives ready jobs to a worker, the first queue's first.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::Claim;
 use mq_core::engine::{BATCH_MAX, ClaimReply, ClaimRequest, Claimed, QueueReply};

@@ -7,10 +7,11 @@ use crate::column;
 use crate::error::Result;
 use crate::jobs::{READY, SCHEDULED};
 use crate::sql;
-use crate::tx::{Queue, Tx, ms, span};
+use crate::tx::{Queue, Tx, ms, span, time};
 
 /// See [`Engine::enqueue`](mq_core::engine::Engine::enqueue).
 pub(crate) fn enqueue(tx: &mut Tx<'_>, jobs: &[NewJob]) -> Result<Vec<EnqueueReply>> {
+    NewJob::check_schedules(jobs, time(tx.now_ms))?;
     jobs.iter().map(|job| enqueue_one(tx, job)).collect()
 }
 

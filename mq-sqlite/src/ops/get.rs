@@ -1,4 +1,6 @@
 //! Everything known about jobs.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::Stored;
 use mq_core::{JobId, QueueName};

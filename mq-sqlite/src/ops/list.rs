@@ -1,5 +1,7 @@
 //! Jobs of one state, page by page. A cursor is what the order of the state knows about the last
 //! job of a page, so that a page costs the same wherever it is.
+// Reads what others wrote, which must never make it panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::State;
 use mq_core::engine::{BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListRequest, Page, Stored};

@@ -7,7 +7,7 @@ use crate::column;
 use crate::error::Result;
 use crate::jobs;
 use crate::sql;
-use crate::tx::{Queue, Tx, span};
+use crate::tx::{Queue, Tx, clocked, span};
 
 /// See [`Engine::reap`](mq_core::engine::Engine::reap).
 pub(crate) fn reap(tx: &mut Tx<'_>, request: &ReapRequest) -> Result<ReapReply> {
@@ -43,7 +43,7 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
     };
     let swept = tx.row(sql, (queue.pk, now_ms), read)?;
     let (swept_ms, mut grace_ms): (i64, i64) = swept.unwrap_or((now_ms, 0));
-    if now_ms.saturating_sub(swept_ms) > lease_ms {
+    if now_ms.saturating_sub(clocked(swept_ms)) > lease_ms {
         grace_ms = now_ms.saturating_add(lease_ms / 2);
     }
     let swept = (queue.pk, now_ms, grace_ms);

@@ -6,7 +6,7 @@ use mq_core::{JobId, QueueName, WorkerId};
 use crate::column;
 use crate::error::Result;
 use crate::sql;
-use crate::tx::{Tx, time};
+use crate::tx::{Tx, clocked, time};
 
 /// See [`Engine::workers`](mq_core::engine::Engine::workers).
 pub(crate) fn workers(tx: &mut Tx<'_>, name: &QueueName) -> Result<Vec<WorkerStats>> {
@@ -22,8 +22,8 @@ pub(crate) fn workers(tx: &mut Tx<'_>, name: &QueueName) -> Result<Vec<WorkerSta
     let ahead_ms = tx.now_ms - tx.lease_ms;
     let mut all = Vec::with_capacity(known.len());
     for (worker, until_ms, about) in known.into_iter().flatten() {
-        let mut stats =
-            WorkerStats::new(worker, name.clone(), time(until_ms.saturating_add(ahead_ms)));
+        let until_ms = time(clocked(until_ms).saturating_add(ahead_ms));
+        let mut stats = WorkerStats::new(worker, name.clone(), until_ms);
         // For people: what cannot be read is left out.
         stats.about = serde_json::from_str(&about).unwrap_or_default();
         let held = (queue.pk, worker.to_string(), BATCH_MAX as i64);

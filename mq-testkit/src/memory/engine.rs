@@ -82,6 +82,7 @@ impl Engine for MemoryEngine {
         jobs: Vec<NewJob>,
         _: Duration,
     ) -> Result<Vec<EnqueueReply>, EngineError> {
+        NewJob::check_schedules(&jobs, self.now_ms())?;
         self.limited(jobs.len(), |store| jobs.into_iter().map(|job| store.enqueue(job)).collect())
     }
 
