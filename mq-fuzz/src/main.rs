@@ -109,7 +109,7 @@ fn child(name: &str, seed: &str, seconds: &str, careful: Option<&&str>) -> Resul
     Ok(false)
 }
 
-fn tell_broken(target: &Target, path: &PathBuf) {
+fn tell_broken(target: &Target, path: &std::path::Path) {
     let (name, path) = (target.name, path.display());
     say(&format!("written to {path}\nsee it again: ./ci fuzz replay {name} {path}"));
 }

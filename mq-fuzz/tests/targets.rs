@@ -13,7 +13,8 @@ fn holds(name: &str) {
     let target = target::find(name).unwrap_or_else(|| panic!("no target {name}"));
     let seed = std::env::var("MQ_SEED").map_or(SEED, |seed| seed.parse().expect("a number"));
     let count = if target.slow { 60 } else { 4_000 };
-    let report = driver::drive(target, seed, Until::Count(count), None, |_| ()).unwrap();
+    let report = driver::drive(target, seed, Until::Count(count), None, |_| ());
+    let report = report.expect("a report");
     eprintln!("{name}: {} inputs, {} of them deep, seed {seed}", report.inputs, report.deep);
     if let Some((input, broken)) = report.broken {
         panic!("{} at {} for {:?}", broken.text, broken.place, input.escape_ascii().to_string());
