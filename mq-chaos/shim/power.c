@@ -98,6 +98,26 @@ static void copy(int from, const char *image)
     close(fd);
 }
 
+/*
+ * Redis writes its log by a descriptor that cannot read. To open such a file once more is harmless:
+ * there are no locks on it.
+ */
+static void copy_by(int fd, const char *image)
+{
+    char link[64];
+    int readable = fd;
+
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        readable = open(link, O_RDONLY | O_CLOEXEC);
+        if (readable < 0)
+            give_up("power.c: cannot read what was written");
+    }
+    copy(readable, image);
+    if (readable != fd)
+        close(readable);
+}
+
 static void cut(void)
 {
     static int calls;
@@ -128,7 +148,7 @@ static int record(int fd, sync_call *sync)
     delay(name);
     held = lock();
     in_disk(image, name);
-    copy(fd, image);
+    copy_by(fd, image);
     result = sync(fd);
     error = errno;
     close(held);

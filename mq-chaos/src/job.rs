@@ -54,6 +54,11 @@ impl Chaos {
     pub fn lasting(number: u64, sleep_ms: u64) -> Self {
         Self { number, sleep_ms, ..Self::default() }
     }
+
+    /// Jobs that take so long each.
+    pub fn many(numbers: std::ops::Range<u64>, sleep_ms: u64) -> Vec<Self> {
+        numbers.map(|number| Self::lasting(number, sleep_ms)).collect()
+    }
 }
 
 impl Job for Chaos {

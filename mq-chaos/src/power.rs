@@ -60,12 +60,7 @@ impl Disk {
 
     /// What a process needs in its environment so that its fsyncs are known.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
-        let text = |path: PathBuf| path.display().to_string();
-        vec![
-            ("LD_PRELOAD", text(self.shim.clone())),
-            ("MQ_POWER_DIR", text(self.folder("store"))),
-            ("MQ_POWER_DISK", text(self.folder("disk"))),
-        ]
+        variables(&self.shim, &self.folder("store"), &self.folder("disk"))
     }
 
     /// Cuts the power: the store goes on with what the disk has. All processes must be dead.
@@ -104,8 +99,14 @@ impl Disk {
     }
 }
 
+/// What makes the shim known to a process that writes to the folder `store`.
+pub(crate) fn variables(shim: &Path, store: &Path, disk: &Path) -> Vec<(&'static str, String)> {
+    let all = [("LD_PRELOAD", shim), ("MQ_POWER_DIR", store), ("MQ_POWER_DISK", disk)];
+    all.into_iter().map(|(name, path)| (name, path.display().to_string())).collect()
+}
+
 /// Not a build script: only the tests that cut the power need a compiler.
-fn compile(base: &Path) -> PathBuf {
+pub(crate) fn compile(base: &Path) -> PathBuf {
     let shim = base.join("power.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/power.c");
     let mut cc = Command::new("cc");
@@ -118,14 +119,14 @@ fn compile(base: &Path) -> PathBuf {
 }
 
 /// Files that a disk keeps. The index of the log is shared memory, and the rest is the shim's.
-fn names(folder: &Path) -> BTreeSet<String> {
+pub(crate) fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
     let counts = |name: &String| !name.ends_with("-shm") && name != "lock";
     entries.filter_map(name).filter(counts).collect()
 }
 
-fn read(path: &Path) -> Option<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         read => Some(read.unwrap_or_else(|error| panic!("{path:?}: {error}"))),
@@ -133,7 +134,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// What is left of a file of which the disk surely has `sure` and a program has made `written`.
-fn after(
+pub(crate) fn after(
     sure: Option<Vec<u8>>,
     written: Option<Vec<u8>>,
     left: Left,

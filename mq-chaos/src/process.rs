@@ -1,6 +1,8 @@
 //! What the programs of the fault tests have in common: their set-up by environment variables.
 
+use std::fs::OpenOptions;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mq_core::Client;
@@ -8,6 +10,9 @@ use mq_redis as _;
 use mq_sqlite as _;
 
 use crate::lasts;
+
+/// The variable with the file to which a program adds what it warns of.
+pub const LOG: &str = "MQ_LOG";
 
 /// What a program of the tests may fail with.
 pub type ProgramError = Box<dyn std::error::Error>;
@@ -27,6 +32,20 @@ pub fn variable<T: FromStr>(name: &str) -> Result<T, ProgramError> {
 /// As [`variable`].
 pub fn ms(name: &str) -> Result<Duration, ProgramError> {
     variable(name).map(Duration::from_millis)
+}
+
+/// Writes warnings and errors to the file that [`LOG`] names, if it does.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn log_warnings() -> Result<(), ProgramError> {
+    let Ok(path) = std::env::var(LOG) else { return Ok(()) };
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(Arc::new(file))
+        .init();
+    Ok(())
 }
 
 /// Ends this process when the test is gone, which may be by `kill -9` itself: its end of our input

@@ -16,6 +16,7 @@ use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules};
 use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
 use crate::job::Chaos;
+use crate::process::LOG;
 use crate::producer::Producer;
 
 /// How long a run may take to come to rest.
@@ -78,7 +79,26 @@ impl Scene {
             lease,
             concurrency: 8,
             grace: Duration::from_secs(5),
-            more: Vec::new(),
+            more: vec![(LOG, self.log_path().display().to_string())],
+        }
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// What processes with the scene's settings have warned of so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Waits until a process has warned of this, at most so long.
+    pub async fn until_logged(&self, text: &str, limit: Duration) {
+        let deadline = clock::now() + limit;
+        while !self.log().contains(text) {
+            let log = self.log();
+            assert!(clock::now() < deadline, "not `{text}` within {limit:?}, but:\n{log}");
+            poll().await;
         }
     }
 
@@ -233,6 +253,36 @@ impl Scene {
         while self.starts() < count {
             assert!(clock::now() < deadline, "only {} of {count} started", self.starts());
             poll().await;
+        }
+    }
+
+    /// The jobs that the store has acknowledged, each with the time in ns of the history, in order.
+    pub fn acked(&self) -> Vec<(u64, JobId)> {
+        let acked = |entry: &Entry| match entry.event {
+            Event::Acked { id, instead: None, .. } => Some((entry.at_ns, id)),
+            _ => None,
+        };
+        self.entries().iter().filter_map(acked).collect()
+    }
+
+    /// The jobs that were done at least once.
+    pub fn ended(&self) -> HashSet<JobId> {
+        Account::of(&self.entries()).which(|life| life.ends_ok > 0).into_iter().collect()
+    }
+
+    /// The acknowledged jobs that were never done: lost, or not yet run.
+    pub fn unended(&self) -> HashSet<JobId> {
+        let ended = self.ended();
+        self.acked().into_iter().map(|(_, id)| id).filter(|id| !ended.contains(id)).collect()
+    }
+
+    /// Panics if a job was given away twice under one claim: such a claim fences nobody.
+    pub fn assert_claims_are_unique(&self) {
+        let mut seen = HashSet::new();
+        for entry in self.entries() {
+            if let Event::Started { id, claim } = entry.event {
+                assert!(seen.insert((id, claim.clone())), "{id} twice under {claim}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The power is cut while processes write to an SQLite file: F71 of the fault matrix.
 //!
-//! MQ_CUTS says how often; `./ci soak-sqlite` sets it.
+//! The tier says how often, or MQ_CUTS; `./ci soak-sqlite` sets it.
 
 #![cfg(target_os = "linux")]
 
@@ -8,17 +8,16 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use mq_chaos::{
-    Account, CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, WORK, chance, lasts, times,
+    CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, Tier, WORK, chance, lasts, times,
 };
 use mq_core::JobId;
 use mq_core::rng::Rng;
-use mq_testkit::{Entry, Event};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
 const LEASE: Duration = Duration::from_secs(1);
-/// What `Disk1s` allows to be lost on a slow disk, in ms.
-const AGE_MAX_MS: u64 = 2_000;
+/// What `Disk1s` allows to be lost on a slow disk.
+const AGE_MAX: Duration = Duration::from_secs(2);
 
 fn settings(scene: &Scene, disk: &Disk, synchronous: &str) -> Settings {
     let mut settings = scene.settings(LEASE);
@@ -33,15 +32,6 @@ fn producing(mut settings: Settings, pace_ms: u64, work_ms: u64) -> Settings {
     settings
 }
 
-/// Jobs that were acknowledged, with the times, in order.
-fn acked(entries: &[Entry]) -> Vec<(u64, JobId)> {
-    let acked = |entry: &Entry| match entry.event {
-        Event::Acked { id, .. } => Some((entry.at_ns / 1_000_000, id)),
-        _ => None,
-    };
-    entries.iter().filter_map(acked).collect()
-}
-
 /// Looks at what the disk has after a cut and returns the acknowledged jobs that it lacks. They
 /// must be the last ones, and none older than the level allows. `from` is where the history's
 /// acknowledgements of this round begin.
@@ -52,11 +42,8 @@ fn missing(scene: &Scene, disk: &Disk, from: usize, taken: &HashSet<JobId>) -> V
     if file.has_tables() {
         file.assert_whole();
     }
-    let entries = scene.entries();
-    let ended = Account::of(&entries).which(|life| life.ends_ok > 0).into_iter();
-    let ended: HashSet<_> = ended.collect();
+    let (acked, ended) = (scene.acked(), scene.ended());
     let is_missing = |id: &JobId| !there.contains_key(id) && !ended.contains(id);
-    let acked = acked(&entries);
     let (old, new) = acked.split_at(from);
     let old = old.iter().map(|(_, id)| id).find(|id| is_missing(id) && !taken.contains(id));
     assert_eq!(old, None, "was on the disk when the round began");
@@ -64,15 +51,17 @@ fn missing(scene: &Scene, disk: &Disk, from: usize, taken: &HashSet<JobId>) -> V
     let gone = &new[first..];
     let later = gone.iter().find(|(_, id)| there.contains_key(id));
     assert_eq!(later, None, "an earlier one is gone, this one is there");
-    let (last_ms, first_ms) = (gone[gone.len() - 1].0, gone[0].0);
-    assert!(last_ms - first_ms <= AGE_MAX_MS, "{} ms are gone", last_ms - first_ms);
+    let (last_ns, first_ns) = (gone[gone.len() - 1].0, gone[0].0);
+    let time = Duration::from_nanos(last_ns - first_ns);
+    assert!(time <= AGE_MAX, "{time:?} are gone");
     gone.iter().map(|(_, id)| *id).filter(is_missing).collect()
 }
 
 /// Producers and workers on one file, all without power at once, again and again. The number of
 /// cuts that took something.
 async fn cuts(synchronous: &str) -> usize {
-    let (mut rng, rounds) = (chance(), times("MQ_CUTS", 20));
+    let usually = Tier::of_this_run().pick(20, 100, 400);
+    let (mut rng, rounds) = (chance(), times("MQ_CUTS", usually));
     let mut scene = Scene::new("sqlite::memory:").await;
     let mut disk = Disk::new(scene.dir());
     let (mut taken, mut losses) = (HashSet::new(), 0);

@@ -2,55 +2,42 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene, lasts};
+use mq_chaos::{Chaos, Fleet, LEASE, Scene, Tier, chance, lasts};
+use mq_core::clock;
 use mq_testkit::RedisServer;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
-/// Longer than any outage below, so that no worker is declared dead for the store's fault.
-const LEASE: Duration = Duration::from_secs(15);
 
-fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
-    (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
-}
-
-/// Jobs keep coming while `nemesis` does its work; all of them end, each once.
+/// Jobs keep coming while `fault` does its work; all of them end, each once.
 async fn under_load(
     server: &RedisServer,
     count: u64,
-    nemesis: impl AsyncFnOnce(&Scene),
+    fault: impl AsyncFnOnce(&Scene),
 ) -> (Scene, usize) {
-    let scene = Scene::new(&server.url()).await;
-    let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
-    let all = jobs(count, 5);
-    let producing = async {
-        for chunk in all.chunks(5) {
-            scene.enqueue(chunk).await;
-            lasts(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::join!(producing, nemesis(&scene));
-    scene.rest().await;
-    let account = scene.judge().await;
-    assert!(scene.dead().await.is_empty());
-    let unexplained = account.unexplained();
-    assert!(fleet.stop().iter().all(|code| *code == Some(0)), "no worker may exit or crash");
-    (scene, unexplained)
+    mq_chaos::under_load(PROGRAM, &server.url(), count, fault).await
 }
 
-/// F20: `kill -9` of redis-server with AOF everysec, ten times: nothing lost, nobody restarts.
+/// F20: `kill -9` of redis-server with AOF everysec, ten times and more: nothing lost, nobody
+/// restarts, and all are back at work within 5 s.
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_workers_and_producers_survive_killed_servers() {
+    let (mut rng, kills) = (chance(), Tier::of_this_run().pick(10, 50, 300));
     let mut server = RedisServer::on_a_fast_disk(&["--appendonly", "yes"]);
     let url = server.url();
     let scene = Scene::new(&url).await;
     let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
-    let all = jobs(1000, 5);
-    for (round, chunk) in all.chunks(100).enumerate() {
-        scene.enqueue_all(chunk, 5).await;
+    for round in 0..kills {
+        scene.enqueue_all(&Chaos::many(100 * round..100 * (round + 1), 5), 5).await;
         scene.note("kill -9 of redis-server");
         server.kill9();
-        lasts(Duration::from_millis(50 + 30 * round as u64)).await;
+        // Mostly short, and at times longer than a request waits for its answer.
+        let most = if rng.between(0, 19) == 0 { 10_000 } else { 350 };
+        lasts(Duration::from_millis(rng.between(50, most))).await;
         server.restart();
+        let (back, before) = (clock::now(), scene.starts());
+        assert!(scene.enqueue(&Chaos::many(0..5, 5)).await);
+        scene.until_started(before + 1).await;
+        assert!(back.elapsed() <= Duration::from_secs(5), "idle for {:?}", back.elapsed());
     }
     scene.rest().await;
     let account = scene.judge().await;
@@ -58,14 +45,15 @@ async fn f20_workers_and_producers_survive_killed_servers() {
     assert!(fleet.stop().iter().all(|code| *code == Some(0)));
 }
 
-/// F24: the server freezes for 1 and 4 s. Enqueues of unknown outcome are resolved, not doubled.
+/// F24: the server freezes for 1 and 4 s, and longer at night. Enqueues of unknown outcome are
+/// resolved, not doubled.
 #[tokio::test(flavor = "multi_thread")]
 async fn f24_a_frozen_server_loses_and_doubles_nothing() {
     let server = RedisServer::start();
     let freeze = async |_: &Scene| {
-        for seconds in [1, 4] {
+        for seconds in Tier::of_this_run().pick(&[1, 4][..], &[1, 5, 13], &[1, 5, 13, 14]) {
             server.stop_process();
-            lasts(Duration::from_secs(seconds)).await;
+            lasts(Duration::from_secs(*seconds)).await;
             server.continue_process();
             lasts(Duration::from_millis(500)).await;
         }
@@ -81,7 +69,7 @@ async fn f24_a_freeze_longer_than_the_lease_recovers_nobody_who_lives() {
     let scene = Scene::new(&server.url()).await;
     let lease = Duration::from_secs(2);
     let fleet = Fleet::start(PROGRAM, scene.settings(lease), 2);
-    scene.enqueue(&jobs(16, 8_000)).await;
+    scene.enqueue(&Chaos::many(0..16, 8_000)).await;
     scene.until_started(16).await;
     server.stop_process();
     lasts(lease * 2).await;
@@ -112,7 +100,7 @@ async fn f25_a_paused_server_is_waited_for() {
 async fn f26_killed_connections_are_made_again() {
     let server = RedisServer::start();
     let kill = async |scene: &Scene| {
-        for _ in 0..100 {
+        for _ in 0..Tier::of_this_run().pick(100, 600, 3_000) {
             server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
             lasts(Duration::from_millis(200)).await;
         }
@@ -127,7 +115,7 @@ async fn f26_killed_connections_are_made_again() {
 async fn f27_a_flushed_script_cache_is_invisible() {
     let server = RedisServer::start();
     let flush = async |_: &Scene| {
-        for _ in 0..100 {
+        for _ in 0..Tier::of_this_run().pick(100, 1_000, 5_000) {
             server.ask(&["SCRIPT", "FLUSH"]).await;
             lasts(Duration::from_millis(20)).await;
         }
@@ -144,7 +132,7 @@ async fn f27_a_flushed_script_cache_is_invisible() {
 async fn f29_a_full_store_can_be_drained() {
     let server = RedisServer::start();
     let scene = Scene::new(&server.url()).await;
-    let mut all = jobs(2000, 0);
+    let mut all = Chaos::many(0..2000, 0);
     for job in &mut all {
         job.padding = "x".repeat(500);
         job.failures = u32::from(job.number % 10 == 0);

@@ -1,11 +1,11 @@
 //! Faults of processes that share one SQLite file: F70, F73 and F75 of the fault matrix. F71 is in
 //! `power_faults.rs`.
 //!
-//! MQ_KILLS says how often F70 kills; `./ci soak-sqlite` sets it.
+//! The tier says how often F70 kills, or MQ_KILLS; `./ci soak-sqlite` sets it.
 
 use std::time::Duration;
 
-use mq_chaos::{Account, App, Chaos, File, Fleet, PACE, Scene, WORK, chance, lasts, times};
+use mq_chaos::{Account, App, Chaos, File, Fleet, PACE, Scene, Tier, WORK, chance, lasts, times};
 use mq_core::{EnqueueError, clock};
 use mq_testkit::{Entry, Event};
 use mq_worker::Worker;
@@ -27,7 +27,8 @@ async fn on_a_file(synchronous: &str) -> (Scene, File, tempfile::TempDir) {
 
 /// F70: `kill -9` at random, of workers and of the producer, in whatever transaction they are.
 async fn kills(synchronous: &str) {
-    let (mut rng, kills) = (chance(), times("MQ_KILLS", 50));
+    let usually = Tier::of_this_run().pick(50, 500, 2_000);
+    let (mut rng, kills) = (chance(), times("MQ_KILLS", usually));
     let (scene, file, _folder) = on_a_file(synchronous).await;
     let mut settings = scene.settings(Duration::from_secs(1));
     settings.concurrency = 4;

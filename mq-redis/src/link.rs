@@ -34,6 +34,9 @@ const YOUNG: Duration = Duration::from_secs(1);
 
 /// So often is the time doubled after which a silent connection is given up.
 const DEAF_DOUBLINGS_MAX: u32 = 5;
+/// So long is an answer waited for at least, where answers have taken long before. Not longer, for
+/// a worker that wants to stop waits as well; unless `response_timeout` says so.
+const SLOW_ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// How long a caller is willing to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +182,7 @@ impl Link {
         if let Some(replies) = &self.shared.canned {
             return Ok(replies.take(request.pipeline().len()));
         }
-        let deadline = Deadline::of(patience);
+        let deadline = Deadline::of(self.stretched(patience));
         let mut values = self.run_once(request, &deadline).await?;
         let mut pause = RESEND_PAUSE_MIN;
         loop {
@@ -238,12 +241,26 @@ impl Link {
         pipeline: &Pipeline,
         deadline: &Deadline,
     ) -> Result<Vec<Value>, Broken> {
-        // Longer each time, or what takes long on a slow line would never come to its end.
-        let deaf = self.shared.deaf.load(Ordering::Relaxed).min(DEAF_DOUBLINGS_MAX);
-        let deaf_after = self.shared.settings.response_timeout * (1 << deaf);
-        let outcome = connection.send(pipeline, deadline.left(), deaf_after).await;
+        let outcome = connection.send(pipeline, deadline.left(), self.deaf_after()).await;
         self.judge(connection, &outcome);
         outcome
+    }
+
+    /// After how long a connection that says nothing is given up: longer each time, or what takes
+    /// long on a slow line would never come to its end.
+    fn deaf_after(&self) -> Duration {
+        let deaf = self.shared.deaf.load(Ordering::Relaxed).min(DEAF_DOUBLINGS_MAX);
+        self.shared.settings.response_timeout * (1 << deaf)
+    }
+
+    /// The patience for a request that is repeated until it is answered: with less of it than an
+    /// answer takes to come, each repeat would begin the answer anew.
+    fn stretched(&self, patience: Patience) -> Patience {
+        let Patience::Until(limit) = patience else { return patience };
+        let slow_max = SLOW_ANSWER_MAX.max(self.shared.settings.response_timeout);
+        // A little more, so that silence is what ends it.
+        let silent = self.deaf_after().min(slow_max) + Duration::from_secs(1);
+        Patience::Until(limit.max(silent))
     }
 
     /// One try that the server is allowed to take this long for.
@@ -297,7 +314,7 @@ impl Link {
                 Some(Err(Some(denied))) => return Err(denied),
                 Some(Err(None)) if !deadline.is_over() => {}
                 Some(Err(None)) | None => {
-                    let cause = self.state().cause.clone();
+                    let cause = self.cause();
                     return Err(fault::unreached(
                         &self.shared.settings,
                         deadline.patience,
@@ -406,8 +423,13 @@ impl Link {
         Ok(values)
     }
 
+    /// What the last try to connect failed with, if there is no connection since.
+    pub(crate) fn cause(&self) -> Option<RedisError> {
+        self.state().cause.clone()
+    }
+
     pub(crate) fn unanswered(&self, deadline: &Deadline) -> EngineError {
-        let cause = self.state().cause.clone();
+        let cause = self.cause();
         fault::unanswered(&self.shared.settings, deadline.patience, cause.as_ref())
     }
 
@@ -446,5 +468,28 @@ fn is_wrong_server(value: &Value) -> bool {
     match value {
         Value::ServerError(error) => matches!(error.code(), "READONLY" | "NOAUTH"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patience(response_timeout: &str, deaf: u32) -> Patience {
+        let url = format!("redis://nowhere?response_timeout={response_timeout}");
+        let link = Link::new(Arc::new(Settings::parse(&url).unwrap()), "test");
+        link.shared.deaf.store(deaf, Ordering::Relaxed);
+        link.stretched(USUAL)
+    }
+
+    #[test]
+    fn patience_grows_where_answers_take_long_and_has_an_end() {
+        let seconds = |seconds| Patience::Until(Duration::from_secs(seconds));
+        assert_eq!([0, 1].map(|deaf| patience("4s", deaf)), [USUAL; 2]);
+        assert_eq!(
+            [2, 3, 9].map(|deaf| patience("4s", deaf)),
+            [seconds(17), seconds(31), seconds(31)]
+        );
+        assert_eq!(patience("60s", 5), seconds(61));
     }
 }

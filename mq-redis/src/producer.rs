@@ -245,7 +245,12 @@ fn unavailable(link: &Link, patience: Duration) -> EngineError {
          {patience:.1?}; check that the server runs, or allow more time",
         link.settings()
     );
-    EngineError::new(EngineErrorKind::Unavailable, message)
+    let error = EngineError::new(EngineErrorKind::Unavailable, message);
+    // Why there is no connection, if there is none.
+    match link.cause() {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
 }
 
 fn unknown(patience: Duration) -> EngineError {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kit::*;
 use mq_core::JobId;
 use mq_core::engine::{BATCH_MAX, EngineErrorKind, NewJob, Schedule};
-use mq_testkit::RedisServer;
+use mq_testkit::{Direction, Flow, Proxy, RedisServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_known_is_not_stored_again() {
@@ -159,6 +159,31 @@ async fn a_frozen_server_gives_unknown_and_unavailable_and_no_doubles_when_it_th
     ids.sort_unstable();
     ids.dedup();
     assert_each_once(&mut Admin::of(&server), "q", &ids);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_behind_a_job_in_doubt_hears_at_once_that_the_server_lets_nobody_in() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let engine = try_connect(&proxy.url()).await.unwrap();
+    let first = job("q");
+    engine.enqueue(vec![first.clone()], PLENTY).await.unwrap();
+    let mut admin = Admin::of(&server);
+    proxy.set_flow(Direction::ToClient, Flow::Swallow);
+    let in_doubt = enqueue_each(&engine, [job("q")], PLENTY).pop().unwrap();
+    eventually("it is stored, and nobody is told", async || admin.stored("q").1 == 2).await;
+    admin.tell("CONFIG SET requirepass new");
+    proxy.heal();
+    proxy.cut();
+    let began = mq_core::clock::now();
+    let error = engine.enqueue(vec![job("q")], PLENTY).await.unwrap_err();
+    assert_eq!(error.kind(), EngineErrorKind::Denied, "{error}");
+    assert!(error.to_string().contains("password"), "{error}");
+    assert!(began.elapsed() < PLENTY / 2, "{:?}", began.elapsed());
+    admin.tell("CONFIG SET requirepass ");
+    let reply = in_doubt.reply.await.unwrap().unwrap();
+    assert_eq!((reply[0].id, reply[0].duplicate), (in_doubt.id, false));
+    assert_each_once(&mut admin, "q", &[first.id, in_doubt.id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 //! A TCP proxy between a client and a server, which misbehaves on command.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mq_core::rng::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,21 +54,32 @@ struct Shared {
     rules: watch::Sender<Rules>,
     accepted: AtomicUsize,
     open: AtomicUsize,
+    /// Bytes that were passed on, per direction.
+    passed: [AtomicU64; 2],
     /// Bytes until the next cut, per direction; [`NO_BUDGET`] is no limit.
     budgets: [AtomicI64; 2],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Rules {
+    target_port: u16,
     flows: [Flow; 2],
     delay: Duration,
+    jitter: Duration,
+    /// In each direction of each connection, in bytes per second.
+    bandwidth: Option<u32>,
+    /// Most bytes of one write.
+    piece: Option<usize>,
     refuse: bool,
+    mute: bool,
     /// Goes up by one with each cut: connections of an older number end.
     cuts: u64,
 }
 
 const NO_BUDGET: i64 = i64::MAX;
 const CHUNK: usize = 64 * 1024;
+/// A slow line passes so many pieces per second, so that nothing waits long for its turn.
+const PIECES_PER_SECOND: u32 = 50;
 
 impl Proxy {
     /// Starts a proxy to a port on 127.0.0.1, passing everything on.
@@ -79,12 +91,13 @@ impl Proxy {
         let listener = listener.unwrap_or_else(|error| panic!("no free port: {error}"));
         let port = listener.local_addr().map_or(0, |address| address.port());
         let shared = Arc::new(Shared {
-            rules: watch::Sender::new(Rules::default()),
+            rules: watch::Sender::new(Rules { target_port, ..Rules::default() }),
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            passed: Default::default(),
             budgets: [AtomicI64::new(NO_BUDGET), AtomicI64::new(NO_BUDGET)],
         });
-        let accepting = tokio::spawn(accept(listener, target_port, Arc::clone(&shared)));
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { port, shared, accepting }
     }
 
@@ -114,9 +127,45 @@ impl Proxy {
         self.shared.rules.send_modify(|rules| rules.refuse = refuse);
     }
 
-    /// Delays each chunk of bytes in each direction.
+    /// From now on new connections are taken and never answered (`true`), as by a server that
+    /// hangs or behind a firewall that forgot it. Those stay silent until they are cut, also when
+    /// the proxy behaves again.
+    pub fn mute(&self, mute: bool) {
+        self.shared.rules.send_modify(|rules| rules.mute = mute);
+    }
+
+    /// New connections lead to another port of 127.0.0.1, as when an address passes to another
+    /// machine. Present ones stay where they are.
+    pub fn set_target(&self, target_port: u16) {
+        self.shared.rules.send_modify(|rules| rules.target_port = target_port);
+    }
+
+    /// Delays each chunk of bytes in each direction, so a round trip takes twice as long.
     pub fn set_delay(&self, delay: Duration) {
         self.shared.rules.send_modify(|rules| rules.delay = delay);
+    }
+
+    /// Lengthens each delay by a time up to this, at random. Bytes stay in order.
+    pub fn set_jitter(&self, jitter: Duration) {
+        self.shared.rules.send_modify(|rules| rules.jitter = jitter);
+    }
+
+    /// Lets no more than so many bytes per second pass in each direction of each connection.
+    ///
+    /// # Panics
+    /// When it is 0; [`Flow::Hold`] lets nothing pass.
+    pub fn set_bandwidth(&self, bytes_per_second: u32) {
+        assert!(bytes_per_second > 0, "0 bytes per second: use `Flow::Hold`");
+        self.shared.rules.send_modify(|rules| rules.bandwidth = Some(bytes_per_second));
+    }
+
+    /// Writes at most so many bytes at a time, so that a message arrives in many parts.
+    ///
+    /// # Panics
+    /// When it is 0.
+    pub fn set_piece(&self, bytes: usize) {
+        assert!(bytes > 0, "a piece has a byte at least");
+        self.shared.rules.send_modify(|rules| rules.piece = Some(bytes));
     }
 
     /// Decides what happens to bytes of a direction, in present connections too.
@@ -130,19 +179,25 @@ impl Proxy {
         self.set_flow(Direction::ToClient, Flow::Hold);
     }
 
-    /// Behaves again: passes everything, at once, for everybody.
+    /// Behaves again: passes everything, at once, for everybody. Where it leads to stays.
     pub fn heal(&self) {
         for budget in &self.shared.budgets {
             budget.store(NO_BUDGET, Ordering::SeqCst);
         }
-        self.shared
-            .rules
-            .send_modify(|rules| *rules = Rules { cuts: rules.cuts, ..Rules::default() });
+        self.shared.rules.send_modify(|rules| {
+            let Rules { cuts, target_port, .. } = *rules;
+            *rules = Rules { cuts, target_port, ..Rules::default() };
+        });
     }
 
     /// How many connections were accepted since the start, refused ones too.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes were passed on in this direction since the start, in all connections.
+    pub fn passed(&self, direction: Direction) -> u64 {
+        self.shared.passed[direction as usize].load(Ordering::SeqCst)
     }
 
     /// How many connections are open now.
@@ -177,16 +232,40 @@ impl Shared {
     }
 }
 
-async fn accept(listener: TcpListener, target_port: u16, shared: Arc<Shared>) {
+impl Rules {
+    /// How long the next chunk takes.
+    fn latency(&self, rng: &mut Rng) -> Duration {
+        let jitter = self.jitter.as_micros() as u64;
+        self.delay + Duration::from_micros(if jitter == 0 { 0 } else { rng.between(0, jitter) })
+    }
+
+    /// Most bytes of the next write, and how long the line is busy per byte.
+    fn pace(&self) -> (usize, Duration) {
+        let piece = self.piece.unwrap_or(CHUNK);
+        match self.bandwidth {
+            None => (piece, Duration::ZERO),
+            Some(rate) => {
+                let slice = (rate / PIECES_PER_SECOND).max(1) as usize;
+                (piece.min(slice), Duration::from_secs(1) / rate)
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.accepted.fetch_add(1, Ordering::SeqCst);
-        if shared.rules.borrow().refuse {
+        let Rules { refuse, mute, target_port, cuts, .. } = *shared.rules.borrow();
+        if refuse {
             continue;
         }
-        let rules = shared.rules.subscribe();
+        let mut rules = shared.rules.subscribe();
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            if let Ok(server) = TcpStream::connect(("127.0.0.1", target_port)).await {
+            if mute {
+                let _ = rules.wait_for(|rules| rules.cuts != cuts).await;
+                drop(client);
+            } else if let Ok(server) = TcpStream::connect(("127.0.0.1", target_port)).await {
                 shared.open.fetch_add(1, Ordering::SeqCst);
                 connection(client, server, &shared, rules).await;
                 shared.open.fetch_sub(1, Ordering::SeqCst);
@@ -222,23 +301,49 @@ async fn pump(
     mut rules: watch::Receiver<Rules>,
 ) {
     let mut buffer = vec![0; CHUNK];
+    let mut rng = Rng::random();
     while let Ok(len @ 1..) = from.read(&mut buffer).await {
-        let Rules { delay, .. } = *rules.borrow_and_update();
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+        let latency = rules.borrow_and_update().latency(&mut rng);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
         }
         let flow = |rules: &Rules| rules.flows[direction as usize];
         let passing = rules.wait_for(|rules| flow(rules) != Flow::Hold).await;
         let Ok(swallow) = passing.map(|rules| flow(&rules) == Flow::Swallow) else { break };
         let (pass, cut) = shared.spend(direction, len);
-        if !swallow && to.write_all(&buffer[..pass]).await.is_err() {
-            break;
+        if !swallow {
+            if deliver(&mut to, &buffer[..pass], &rules).await.is_err() {
+                break;
+            }
+            shared.passed[direction as usize].fetch_add(pass as u64, Ordering::SeqCst);
         }
         if cut {
             shared.cut();
         }
     }
     let _ = to.shutdown().await;
+}
+
+/// Writes all bytes, as slowly and in pieces as small as the rules say meanwhile.
+async fn deliver(
+    to: &mut OwnedWriteHalf,
+    mut bytes: &[u8],
+    rules: &watch::Receiver<Rules>,
+) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let (piece, per_byte) = rules.borrow().pace();
+        let (now, later) = bytes.split_at(piece.min(bytes.len()));
+        if !per_byte.is_zero() {
+            tokio::time::sleep(per_byte * now.len() as u32).await;
+        }
+        to.write_all(now).await?;
+        if !later.is_empty() {
+            // The reader's turn, or it would see one piece after all.
+            tokio::task::yield_now().await;
+        }
+        bytes = later;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -283,6 +388,7 @@ mod tests {
         let mut stream = client(&proxy).await;
         assert_eq!(ask(&mut stream, b"hello").await.unwrap(), b"hello");
         assert_eq!((proxy.accepted(), proxy.open()), (1, 1));
+        assert_eq!(proxy.passed(Direction::ToServer), 5);
         proxy.cut();
         assert_ne!(ask(&mut stream, b"x").await.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(ask(&mut client(&proxy).await, b"again").await.unwrap(), b"again");
@@ -319,5 +425,65 @@ mod tests {
         proxy.refuse(true);
         let mut stream = client(&proxy).await;
         assert_ne!(ask(&mut stream, b"x").await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_mute_proxy_takes_connections_and_says_nothing_until_it_cuts_them() {
+        let proxy = Proxy::start(echo().await).await;
+        proxy.mute(true);
+        let mut stream = client(&proxy).await;
+        assert_eq!(ask(&mut stream, b"a").await.unwrap_err().kind(), ErrorKind::TimedOut);
+        proxy.heal();
+        assert_eq!(hear(&mut stream, 1).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(ask(&mut client(&proxy).await, b"b").await.unwrap(), b"b");
+        proxy.cut();
+        assert_ne!(hear(&mut stream, 1).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn new_connections_lead_to_another_target() {
+        let proxy = Proxy::start(1).await;
+        assert!(ask(&mut client(&proxy).await, b"nobody is there").await.is_err());
+        proxy.set_target(echo().await);
+        proxy.heal();
+        assert_eq!(ask(&mut client(&proxy).await, b"hello").await.unwrap(), b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_slow_line_lets_bytes_through_one_after_the_other() {
+        let proxy = Proxy::start(echo().await).await;
+        let mut stream = client(&proxy).await;
+        proxy.set_bandwidth(25);
+        stream.write_all(b"abc").await.unwrap();
+        let mut first = [0];
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut first));
+        read.await.unwrap().unwrap();
+        assert_eq!(&first, b"a");
+        // 40 ms for each byte: many do not come as soon as one.
+        stream.write_all(b"defghijklmn").await.unwrap();
+        assert_eq!(hear(&mut stream, 13).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn pieces_arrive_in_order_and_complete() {
+        let proxy = Proxy::start(echo().await).await;
+        proxy.set_piece(1);
+        let text: Vec<u8> = (0..=255).cycle().take(3000).collect();
+        assert_eq!(ask(&mut client(&proxy).await, &text).await.unwrap(), text);
+    }
+
+    #[test]
+    fn delays_and_pieces_follow_the_rules() {
+        let mut rng = Rng::seeded(1);
+        let (delay, jitter) = (Duration::from_millis(5), Duration::from_millis(3));
+        let rules = Rules { delay, jitter, ..Rules::default() };
+        let all: Vec<_> = (0..100).map(|_| rules.latency(&mut rng)).collect();
+        assert!(all.iter().all(|latency| (delay..=delay + jitter).contains(latency)));
+        assert!(all.iter().any(|latency| *latency != all[0]));
+        assert_eq!(rules.pace(), (CHUNK, Duration::ZERO));
+        let slow = Rules { bandwidth: Some(1000), ..Rules::default() };
+        assert_eq!(slow.pace(), (20, Duration::from_millis(1)));
+        let tiny = Rules { piece: Some(1), ..slow };
+        assert_eq!(tiny.pace(), (1, Duration::from_millis(1)));
     }
 }

@@ -42,6 +42,7 @@ pub struct RedisServer {
     dir: PathBuf,
     port: u16,
     args: Vec<String>,
+    variables: Vec<(&'static str, String)>,
     run: Option<Run>,
 }
 
@@ -66,7 +67,7 @@ impl RedisServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn with(args: &[&str]) -> Self {
-        Self::in_folder(&std::env::temp_dir(), args)
+        Self::in_folder(&std::env::temp_dir(), args, |_| Vec::new())
     }
 
     /// As [`with`](Self::with), on a disk that is never slow: the machine's memory, where it has
@@ -76,17 +77,36 @@ impl RedisServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn on_a_fast_disk(args: &[&str]) -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { memory } else { &std::env::temp_dir() };
-        Self::in_folder(folder, args)
+        Self::prepared(args, |_| Vec::new())
     }
 
-    fn in_folder(folder: &Path, args: &[&str]) -> Self {
+    /// As [`on_a_fast_disk`](Self::on_a_fast_disk), with variables in its environment, such as
+    /// `LD_PRELOAD`. `prepare` gets the folder that will be the server's, to put there what they
+    /// name.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn prepared(
+        args: &[&str],
+        prepare: impl FnOnce(&Path) -> Vec<(&'static str, String)>,
+    ) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { memory } else { &std::env::temp_dir() };
+        Self::in_folder(folder, args, prepare)
+    }
+
+    fn in_folder(
+        folder: &Path,
+        args: &[&str],
+        prepare: impl FnOnce(&Path) -> Vec<(&'static str, String)>,
+    ) -> Self {
         require_redis();
         let dir = tempfile::Builder::new().prefix("mq-redis-").tempdir_in(folder);
         let dir = dir.unwrap_or_else(|error| panic!("cannot make a temporary directory: {error}"));
         let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let mut server = Self { dir: dir.keep(), port: 0, args, run: None };
+        let dir = dir.keep();
+        let variables = prepare(&dir);
+        let mut server = Self { dir, port: 0, args, variables, run: None };
         for _ in 0..PORTS_MAX {
             server.port = free_port();
             if server.launch() {
@@ -181,7 +201,7 @@ impl RedisServer {
     /// Whether the server is up; not, when somebody else has the port.
     fn launch(&mut self) -> bool {
         let _ = std::fs::remove_file(self.dir.join("log"));
-        let mut run = Run::spawn(&self.dir, self.port, &self.args);
+        let mut run = Run::spawn(self);
         let deadline = clock::now() + START_MAX;
         while !answers(&self.dir.join("socket")) {
             let log = self.log();
@@ -201,7 +221,8 @@ impl RedisServer {
 }
 
 impl Run {
-    fn spawn(dir: &Path, port: u16, args: &[String]) -> Self {
+    fn spawn(server: &RedisServer) -> Self {
+        let RedisServer { dir, port, args, variables, .. } = server;
         let in_dir = |name| dir.join(name).to_string_lossy().into_owned();
         let mut command = Command::new("sh");
         command.arg("-c").arg(WATCHDOG).arg("watchdog").arg(dir);
@@ -209,7 +230,8 @@ impl Run {
         command.args(["--dir", &dir.to_string_lossy(), "--logfile", &in_dir("log")]);
         // Only this server has this socket: an answer on it proves that it also has the port.
         command.args(["--unixsocket", &in_dir("socket"), "--daemonize", "no"]);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(args).envs(variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut watchdog =
             command.spawn().unwrap_or_else(|error| panic!("cannot start `sh`: {error}"));
         let stdin = watchdog.stdin.take();

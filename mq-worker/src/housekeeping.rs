@@ -3,7 +3,7 @@
 //! A housekeeper is a member of each queue under a name of its own. Claim numbers ascend per
 //! name, so the loop and the sweeps need not take turns.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ pub(crate) struct Housekeeper {
     shared: Arc<Shared>,
     engine: Arc<dyn Engine>,
     posts: Vec<RefCell<Post>>,
+    /// The store's name, as it was when it was last asked for.
+    store: RefCell<Option<String>>,
+    /// Whether the store may be another one since then.
+    is_strange: Cell<bool>,
 }
 
 /// The housekeeper on one queue.
@@ -66,7 +70,8 @@ impl Housekeeper {
             })
         };
         let posts = shared.members.queues().map(post).collect();
-        Self { shared: Arc::clone(shared), engine, posts }
+        let (store, is_strange) = (RefCell::default(), Cell::new(true));
+        Self { shared: Arc::clone(shared), engine, posts, store, is_strange }
     }
 
     pub(crate) fn worker(&self, place: usize) -> Option<WorkerId> {
@@ -154,7 +159,33 @@ impl Housekeeper {
                 self.tidy(place).await?;
             }
         }
+        if self.is_strange.get() && !stop.is_fired() {
+            self.recognize().await;
+        }
         Ok(())
+    }
+
+    /// Says it when the store is not the one that it was. Asked for only after this worker was
+    /// forgotten, which a store that was emptied has done: to ask each time would cost a request
+    /// per sweep. A store that does not say its name is asked again by the next sweep.
+    async fn recognize(&self) {
+        let name = match self.engine.identity().await {
+            Ok(name) => name,
+            Err(error) => {
+                let error = mq_core::chain_text(&error);
+                tracing::debug!(target: TARGET_WORKER, error, "the store does not say its name");
+                return;
+            }
+        };
+        self.is_strange.set(false);
+        let before = self.store.replace(Some(name.clone()));
+        if before.is_some_and(|before| before != name) {
+            tracing::error!(
+                target: TARGET_WORKER,
+                "the store has lost its data or is another one: the jobs that were in it are gone \
+                 unless it is brought back; new ones are run; find out who emptied or replaced it"
+            );
+        }
     }
 
     /// Takes over jobs of dead workers and puts each where its history says.
@@ -209,6 +240,7 @@ impl Housekeeper {
             about.housekeeper = true;
             let worker = WorkerId::random();
             self.engine.join(&queue, worker, lease, &about).await?;
+            self.is_strange.set(true);
             let mut post = self.posts[place].borrow_mut();
             post.worker = Some(worker);
             post.next_number = 1;

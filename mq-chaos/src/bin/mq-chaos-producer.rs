@@ -11,6 +11,7 @@ use mq_testkit::Recorder;
 #[tokio::main]
 async fn main() -> Result<(), ProgramError> {
     process::end_with_the_test();
+    process::log_warnings()?;
     let recorder = Recorder::open(&variable::<PathBuf>("MQ_HISTORY")?)?;
     let producer = Producer::new(&process::connect().await?, &recorder);
     let pace = ms(PACE)?;

@@ -10,6 +10,7 @@ use mq_worker::Worker;
 #[tokio::main]
 async fn main() -> Result<(), ProgramError> {
     process::end_with_the_test();
+    process::log_warnings()?;
     let recorder = Recorder::open(&variable::<PathBuf>("MQ_HISTORY")?)?;
     let client = recorder.watch(&process::connect().await?);
     let report = Worker::builder(&client)

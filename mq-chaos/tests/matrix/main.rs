@@ -3,13 +3,25 @@
 //! The list of tests depends on the tier, which a test of the standard harness cannot say: there it
 //! would have to pass without having done anything. `./ci chaos TIER [NAME]` runs them.
 
-use std::future::Future;
-
+mod access;
+mod cuts;
 mod everything;
+mod loss;
 mod mutants;
+mod network;
+mod operations;
+mod power;
+mod server;
+
+use std::future::Future;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use mq_chaos::Tier;
+use mq_chaos::{Chaos, Scene, Tier};
+use mq_core::clock;
+
+const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
+const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
 
 /// One row on one engine: a test in this tier and in all longer ones.
 struct Scenario {
@@ -35,9 +47,26 @@ fn block_on(scenario: impl Future<Output = ()>) {
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(scenario);
 }
 
+/// Waits until a job that is enqueued now, or one before it, has started; at most so long.
+async fn until_at_work(scene: &Scene, limit: Duration) {
+    let (began, before) = (clock::now(), scene.starts());
+    scene.enqueue(&Chaos::many(0..1, 5)).await;
+    scene.until_started(before + 1).await;
+    assert!(began.elapsed() <= limit, "nobody was at work for {:?}", began.elapsed());
+}
+
 fn main() {
     let tier = Tier::of_this_run();
-    let rows = [everything::ROWS, mutants::ROWS];
+    let rows = [
+        access::ROWS,
+        cuts::ROWS,
+        everything::ROWS,
+        loss::ROWS,
+        mutants::ROWS,
+        network::ROWS,
+        power::ROWS,
+        server::ROWS,
+    ];
     let trials = rows.into_iter().flatten().filter(|row| row.tier <= tier).map(|row| {
         let run = row.run;
         Trial::test(row.name, move || {

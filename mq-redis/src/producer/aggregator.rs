@@ -190,8 +190,15 @@ impl Aggregator {
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
             self.collect();
-            connection =
-                timeout(SWEEP, self.link.connection(&forever)).await.ok().and_then(Result::ok);
+            connection = match timeout(SWEEP, self.link.connection(&forever)).await {
+                Ok(Ok(connection)) => Some(connection),
+                Ok(Err(denied)) => {
+                    // Of those who wait nothing was sent: they need not wait for what was.
+                    self.refuse_waiting(&denied);
+                    None
+                }
+                Err(_) => None,
+            };
             batch.forget_abandoned();
         }
     }
