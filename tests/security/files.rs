@@ -241,7 +241,7 @@ async fn values_that_mq_would_not_write_on_redis_are_errors_and_no_panics() {
     ];
     count_panics();
     let server = RedisServer::start();
-    for odd in ODD {
+    for odd in if is_long() { ODD } else { &ODD[..3] } {
         redis_cli(&server, &["FLUSHALL"]);
         fill(&Client::connect(server.url()).await.unwrap()).await;
         let keys = redis_cli(&server, &["KEYS", "*"]);

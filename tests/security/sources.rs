@@ -156,7 +156,9 @@ fn a_job_becomes_the_type_that_its_kind_was_registered_with_and_no_other() {
 
 #[test]
 fn scripts_are_constants_and_their_language_cannot_make_more() {
-    for (path, text) in files("mq-redis/src", ".rs") {
+    // Planted mistakes are for tests and do not compile into a release.
+    let shipped = files("mq-redis/src", ".rs").into_iter();
+    for (path, text) in shipped.filter(|(path, _)| !path.ends_with("/mutants.rs")) {
         let code = code(&text);
         for command in ["\"EVAL\"", "\"EVAL_RO\"", "\"FUNCTION\"", "\"FCALL\"", ".eval("] {
             assert!(!code.contains(command), "{path} sends {command}");
