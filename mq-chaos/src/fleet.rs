@@ -97,9 +97,12 @@ impl Fleet {
 
     /// Asks all to stop and waits until they have; their exit codes in order.
     pub fn stop(mut self) -> Vec<Option<i32>> {
-        for worker in &self.workers {
-            worker.signal("CONT");
-            worker.signal("TERM");
+        // The number of one that is gone may be somebody else's by now.
+        for worker in &mut self.workers {
+            if worker.exit_status().is_none() {
+                worker.signal("CONT");
+                worker.signal("TERM");
+            }
         }
         let limit = self.settings.grace + Duration::from_secs(20);
         let wait = |worker: &mut WorkerProcess| worker.wait(limit).and_then(|s| s.code());

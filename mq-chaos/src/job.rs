@@ -8,6 +8,8 @@ use mq_core::{Backoff, Context, Handler, Job, JobOptions};
 use mq_testkit::{Event, Ledger};
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Deed;
+
 /// The queue that the tests use.
 pub const QUEUE: &str = "chaos";
 
@@ -24,6 +26,10 @@ impl App {
     /// When the ledger cannot be opened.
     pub fn new(ledger: &Path) -> std::io::Result<Self> {
         Ok(Self { ledger: Ledger::open(ledger)? })
+    }
+
+    pub(crate) fn write(&self, event: Event) -> Result<(), String> {
+        self.ledger.write(event).map_err(|error| error.to_string())
     }
 }
 
@@ -43,6 +49,12 @@ pub struct Chaos {
     pub child: bool,
     /// Makes the payload larger.
     pub padding: String,
+    /// What it does to its worker on its first attempt.
+    pub deed: Deed,
+    /// After how many failed attempts it is dead; 0: as its kind says.
+    pub attempts: u32,
+    /// The time limit of one attempt; 0: as its kind says.
+    pub timeout_ms: u64,
 }
 
 impl Chaos {
@@ -66,12 +78,15 @@ impl Handler<App> for Chaos {
 
     async fn run(self, cx: Context<App>) -> Result<(), String> {
         let (id, claim) = (cx.id(), cx.fence().to_string());
-        let write = |event| cx.state().ledger.write(event).map_err(|error| error.to_string());
+        let write = |event| cx.state().write(event);
         write(Event::Started { id, claim: claim.clone() })?;
         point("run.started");
         if self.poison {
             // As `kill -9` would: nothing is unwound, nothing is flushed.
             std::process::abort();
+        }
+        if cx.attempt() == 1 {
+            self.deed.perform().await?;
         }
         // sleep: this is the work.
         tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
@@ -89,5 +104,23 @@ impl Handler<App> for Chaos {
         write(Event::Ended { id, claim, ok })?;
         point("run.ended");
         if ok { Ok(()) } else { Err(format!("attempt {} was told to fail", cx.attempt())) }
+    }
+}
+
+/// A job that does nothing and writes nothing down, for a million of them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Noop;
+
+impl Job for Noop {
+    type Output = ();
+    const KIND: &'static str = "noop";
+    const OPTIONS: JobOptions = JobOptions::DEFAULT.queue(QUEUE);
+}
+
+impl Handler<App> for Noop {
+    type Error = String;
+
+    async fn run(self, _: Context<App>) -> Result<(), String> {
+        Ok(())
     }
 }

@@ -44,11 +44,16 @@ impl Producer {
     /// Enqueues jobs in one batch. Whether they were acknowledged.
     pub async fn enqueue(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
         let new_jobs: Vec<_> = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
-        let ids: Vec<_> = new_jobs.iter().map(|job| job.id).collect();
+        self.send(new_jobs).await
+    }
+
+    /// Enqueues whatever it is, and writes it down.
+    pub async fn send(&self, jobs: Vec<NewJob>) -> bool {
+        let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
         for id in &ids {
             self.write(Event::Sent { id: *id });
         }
-        match self.client.engine().enqueue(new_jobs, DEADLINE).await {
+        match self.client.engine().enqueue(jobs, DEADLINE).await {
             Ok(_) => {
                 ids.iter().for_each(|id| self.write(Event::Acked { id: *id }));
                 true
@@ -64,13 +69,21 @@ impl Producer {
 
     fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {
         let payload = serde_json::to_vec(job).unwrap_or_else(|error| panic!("{error}"));
-        NewJob {
-            queue: self.queue.clone(),
-            id: JobId::new(),
-            record: Record::new(Chaos::KIND, payload).encode(),
-            schedule,
-            priority: Priority::Normal,
-            idempotency_key: None,
-        }
+        let mut record = Record::new(Chaos::KIND, payload);
+        record.max_attempts = (job.attempts > 0).then_some(job.attempts);
+        record.timeout = (job.timeout_ms > 0).then(|| Duration::from_millis(job.timeout_ms));
+        NewJob { schedule, ..plain(&self.queue, record) }
+    }
+}
+
+/// A job that may run at once, of this record.
+pub fn plain(queue: &QueueName, record: Record<'_>) -> NewJob {
+    NewJob {
+        queue: queue.clone(),
+        id: JobId::new(),
+        record: record.encode(),
+        schedule: Schedule::Now,
+        priority: Priority::Normal,
+        idempotency_key: None,
     }
 }

@@ -8,6 +8,14 @@ use std::future::Future;
 use libtest_mimic::{Arguments, Trial};
 use mq_chaos::Tier;
 
+mod backlog;
+mod clock;
+mod data;
+mod deploy;
+mod leaks;
+mod mutants;
+mod worker;
+
 /// One row on one engine: a test in this tier and in all longer ones.
 struct Scenario {
     name: &'static str,
@@ -27,6 +35,25 @@ macro_rules! rows {
 }
 use rows;
 
+/// The same as `STORE_ROWS` for async functions that take a store: each on a server and on a file.
+macro_rules! store_rows {
+    ($($tier:ident: $($name:ident),+;)+) => {
+        pub(crate) const STORE_ROWS: &[$crate::Scenario] = &[$($(
+            $crate::Scenario {
+                name: concat!(stringify!($name), "::redis"),
+                tier: mq_chaos::Tier::$tier,
+                run: || $crate::block_on($name(mq_chaos::Store::redis())),
+            },
+            $crate::Scenario {
+                name: concat!(stringify!($name), "::sqlite"),
+                tier: mq_chaos::Tier::$tier,
+                run: || $crate::block_on($name(mq_chaos::Store::sqlite())),
+            },
+        )+)+];
+    };
+}
+use store_rows;
+
 fn block_on(scenario: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(scenario);
@@ -34,7 +61,17 @@ fn block_on(scenario: impl Future<Output = ()>) {
 
 fn main() {
     let tier = Tier::of_this_run();
-    let rows: [&[Scenario]; 0] = [];
+    let rows = [
+        backlog::STORE_ROWS,
+        clock::ROWS,
+        data::STORE_ROWS,
+        deploy::STORE_ROWS,
+        leaks::ROWS,
+        leaks::STORE_ROWS,
+        mutants::STORE_ROWS,
+        worker::ROWS,
+        worker::STORE_ROWS,
+    ];
     let trials = rows.into_iter().flatten().filter(|row| row.tier <= tier).map(|row| {
         let run = row.run;
         Trial::test(row.name, move || {
