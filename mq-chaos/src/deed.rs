@@ -57,11 +57,8 @@ pub enum Deed {
 struct Bomb;
 
 impl Drop for Bomb {
-    #[expect(clippy::manual_assert, reason = "a panic is what it is for")]
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("a value went off");
-        }
+        assert!(std::thread::panicking(), "a value went off");
     }
 }
 
@@ -134,5 +131,5 @@ fn segv() -> String {
 fn allocate() -> String {
     const PIECE: usize = 16 << 20;
     let all: Vec<Vec<u8>> = (0..ALLOCATED_MAX / PIECE).map(|_| vec![0; PIECE]).collect();
-    format!("there are {} MiB", black_box(all).len() * PIECE >> 20)
+    format!("there were {} pieces", black_box(all).len())
 }

@@ -72,12 +72,12 @@ impl Producer {
         let mut record = Record::new(Chaos::KIND, payload);
         record.max_attempts = (job.attempts > 0).then_some(job.attempts);
         record.timeout = (job.timeout_ms > 0).then(|| Duration::from_millis(job.timeout_ms));
-        NewJob { schedule, ..plain(&self.queue, record) }
+        NewJob { schedule, ..plain(&self.queue, &record) }
     }
 }
 
 /// A job that may run at once, of this record.
-pub fn plain(queue: &QueueName, record: Record<'_>) -> NewJob {
+pub fn plain(queue: &QueueName, record: &Record<'_>) -> NewJob {
     NewJob {
         queue: queue.clone(),
         id: JobId::new(),

@@ -91,7 +91,13 @@ impl Puller {
 
     /// Serving and quiet.
     async fn serve(&mut self) -> Result<(), RunError> {
-        while matches!(self.shared.stop.phase(), Phase::Serving | Phase::Quiet) {
+        loop {
+            // Once per turn: an order in the middle of it must find the loop waiting for the end of
+            // this phase, or it would go on to wait for the end of the next one.
+            let phase = self.shared.stop.phase();
+            if !matches!(phase, Phase::Serving | Phase::Quiet) {
+                return Ok(());
+            }
             // Jobs that are about to end shall be told together with those that have ended.
             tokio::task::yield_now().await;
             self.collect();
@@ -102,10 +108,9 @@ impl Puller {
             } else if let Some(sent) = self.compose() {
                 self.send(sent).await;
             } else {
-                self.idle().await;
+                self.idle(phase).await;
             }
         }
-        Ok(())
     }
 
     /// Takes finished jobs off the pile and frees their slots.

@@ -18,7 +18,7 @@ fn job(scene: &Scene, job: &impl Job) -> NewJob {
         J::KIND
     }
     let payload = serde_json::to_vec(job).expect("a job serializes");
-    plain(&scene.queue, Record::new(kind(job), payload))
+    plain(&scene.queue, &Record::new(kind(job), payload))
 }
 
 /// What producers of both versions enqueue, a third each.
@@ -56,7 +56,7 @@ async fn f15_no_deploy_and_no_way_back_costs_a_job(store: Store) {
     for restart in 0..restarts {
         mixed(&scene, restart as u64 * each, each).await;
         // Three there, three back, and so on.
-        let is_forward = restart / WORKERS % 2 == 0;
+        let is_forward = (restart / WORKERS).is_multiple_of(2);
         let (from, first, to) = if is_forward {
             (&mut old, &mut first_old, &mut new)
         } else {

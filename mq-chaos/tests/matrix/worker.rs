@@ -166,7 +166,7 @@ async fn f07_a_handler_that_takes_its_process_along_is_poison(store: Store) {
     let mut settings = scene.settings(Duration::from_secs(1));
     settings.concurrency = 4;
     let mut fleet = Fleet::start(&short_of_memory(&scene), settings, 3);
-    let rounds = Tier::of_this_run().pick(1, 5, 50);
+    let rounds = Tier::of_this_run().pick(1, 10, 50);
     for round in 1..=rounds {
         let mut all = jobs(200, 2);
         for (at, (deed, ..)) in DEADLY.into_iter().cycle().take(10).enumerate() {
@@ -191,7 +191,7 @@ async fn f07_a_handler_that_takes_its_process_along_is_poison(store: Store) {
 async fn f13_a_fleet_that_was_away_goes_on(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 3);
-    let failing = |job: Chaos| Chaos { failures: u32::from(job.number % 5 == 0), ..job };
+    let failing = |job: Chaos| Chaos { failures: u32::from(job.number.is_multiple_of(5)), ..job };
     let all: Vec<_> = jobs(600, 50).into_iter().map(failing).collect();
     scene.enqueue_all(&all[..500], 50).await;
     scene.enqueue_at(&all[500..], Schedule::After(Duration::from_secs(10))).await;

@@ -25,9 +25,8 @@ pub(super) struct Waiting {
 }
 
 impl Puller {
-    /// Waits for whatever comes first: an outcome, a wake-up, a due time, the end.
-    pub(super) async fn idle(&mut self) {
-        let phase = self.shared.stop.phase();
+    /// Waits for whatever comes first: an outcome, a wake-up, a due time, the end of this phase.
+    pub(super) async fn idle(&mut self, phase: Phase) {
         self.arm(phase);
         let due = self.next_due(phase);
         let due_sleep = async {
