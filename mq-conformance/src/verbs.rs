@@ -77,9 +77,12 @@ fn refused(place: Place) -> Row {
     (place, Act::Refused(state), Some(state), Act::Refused(state))
 }
 
+fn gone(place: Place) -> Row {
+    (place, Act::Applied, None, Act::NotFound)
+}
+
 /// What each verb does to a job in each place; kept by a retention or not.
 fn table(verb: Verb, keep: bool) -> [Row; 8] {
-    let gone = |place| (place, Act::Applied, None, Act::NotFound);
     let cancels = |place| match keep {
         true => (place, Act::Applied, Some(State::Cancelled), Act::Already),
         false => gone(place),

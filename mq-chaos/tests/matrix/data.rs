@@ -292,7 +292,8 @@ async fn f82_what_is_too_large_is_refused_or_cut(store: Store) {
     let desk = Desk::at(&store).await;
     let around = r#"{"text":""}"#.len();
     let load = |len: usize| Load { text: "x".repeat(len - around) };
-    for len in [LIMIT + 1, Tier::of_this_run().pick(10_000_000, 100_000_000, 100_000_000)] {
+    let huge = Tier::of_this_run().pick(10_000_000, 100_000_000, 100_000_000);
+    for len in [LIMIT + 1, huge] {
         let refused = desk.client.enqueue(load(len)).await.expect_err("it is too large");
         let EnqueueError::TooLarge { size, max, .. } = refused else { panic!("{refused}") };
         assert_eq!((size, max), (len, LIMIT));
@@ -337,8 +338,8 @@ job!(Deep is "deep");
 struct Shallow {}
 job!(Shallow is "shallow");
 
-/// F84: a payload as deep as serde_json's limit of 128 runs; a deeper one is a dead letter. Depth in
-/// a field that the type does not have does no harm.
+/// F84: a payload as deep as serde_json reads runs; a deeper one is a dead letter. Depth in a field
+/// that the type does not have does no harm.
 async fn f84_deep_payloads_are_refused_without_filling_the_stack(store: Store) {
     let desk = Desk::at(&store).await;
     let worker = desk.work(|builder| builder.job_fn(done::<Deep>).job_fn(done::<Shallow>));
