@@ -13,7 +13,8 @@ mod clock;
 mod data;
 mod deploy;
 mod leaks;
-mod mutants;
+mod malformed;
+
 mod worker;
 
 /// One row on one engine: a test in this tier and in all longer ones.
@@ -68,7 +69,7 @@ fn main() {
         deploy::STORE_ROWS,
         leaks::ROWS,
         leaks::STORE_ROWS,
-        mutants::STORE_ROWS,
+        malformed::STORE_ROWS,
         worker::ROWS,
         worker::STORE_ROWS,
     ];
