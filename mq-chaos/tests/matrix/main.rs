@@ -14,7 +14,6 @@ mod data;
 mod deploy;
 mod leaks;
 mod malformed;
-
 mod worker;
 
 /// One row on one engine: a test in this tier and in all longer ones.
