@@ -121,9 +121,12 @@ impl Fleet {
 
     /// Asks all to stop and waits until they have; their exit codes in order.
     pub fn stop(mut self) -> Vec<Option<i32>> {
+        // The number of one that is gone may be somebody else's by now.
         for worker in &mut self.workers {
-            worker.thaw();
-            worker.terminate();
+            if worker.exit_status().is_none() {
+                worker.thaw();
+                worker.terminate();
+            }
         }
         let limit = self.settings.grace + Duration::from_secs(20);
         let wait = |worker: &mut Process| worker.wait(limit).and_then(|s| s.code());

@@ -7,6 +7,8 @@ use mq_core::{Backoff, Context, Handler, Job, JobOptions};
 use mq_testkit::{Event, Recorder, now_ns};
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Deed;
+
 /// The queue that the tests use.
 pub const QUEUE: &str = "chaos";
 
@@ -20,6 +22,10 @@ impl App {
     /// With the history that all processes of the test write.
     pub fn new(recorder: Recorder) -> Self {
         Self { recorder }
+    }
+
+    pub(crate) fn write(&self, event: Event) -> Result<(), String> {
+        self.recorder.write(event).map_err(|error| error.to_string())
     }
 }
 
@@ -47,6 +53,12 @@ pub struct Chaos {
     pub child: bool,
     /// Makes the payload larger.
     pub padding: String,
+    /// What it does to its worker on its first attempt.
+    pub deed: Deed,
+    /// After how many failed attempts it is dead; 0: as its kind says.
+    pub attempts: u32,
+    /// The time limit of one attempt; 0: as its kind says.
+    pub timeout_ms: u64,
 }
 
 impl Chaos {
@@ -75,7 +87,7 @@ impl Handler<App> for Chaos {
 
     async fn run(self, cx: Context<App>) -> Result<(), String> {
         let (id, claim) = (cx.id(), cx.fence().to_string());
-        let write = |event| cx.state().recorder.write(event).map_err(|error| error.to_string());
+        let write = |event| cx.state().write(event);
         write(Event::Started { id, claim: claim.clone() })?;
         point("run.started");
         assert!(cx.attempt() > self.panics, "attempt {} was told to panic", cx.attempt());
@@ -93,6 +105,9 @@ impl Handler<App> for Chaos {
         }
         // A handler that computes without a pause.
         std::thread::park_timeout(Duration::from_millis(self.block_ms));
+        if cx.attempt() == 1 {
+            self.deed.perform().await?;
+        }
         // sleep: this is the work.
         tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
         write(Event::Effect { id, claim: claim.clone(), what: "worked".into() })?;
@@ -112,5 +127,23 @@ impl Handler<App> for Chaos {
             false if self.discard => Err(cx.discard("nothing can help".to_owned())),
             false => Err(format!("attempt {} was told to fail", cx.attempt())),
         }
+    }
+}
+
+/// A job that does nothing and writes nothing down, for a million of them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Noop;
+
+impl Job for Noop {
+    type Output = ();
+    const KIND: &'static str = "noop";
+    const OPTIONS: JobOptions = JobOptions::DEFAULT.queue(QUEUE);
+}
+
+impl Handler<App> for Noop {
+    type Error = String;
+
+    async fn run(self, _: Context<App>) -> Result<(), String> {
+        Ok(())
     }
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use mq_core::rng::Rng;
 
 use crate::file::File;
+use crate::shim::compile_shim;
 
 /// The variable that makes a process die in front of its fsync with this number, where a power
 /// loss hurts most.
@@ -48,7 +48,7 @@ impl Disk {
     /// When there is no C compiler; so do all methods when the real disk fails.
     pub fn new(base: &Path) -> Self {
         let base = base.canonicalize().unwrap_or_else(|error| panic!("{base:?}: {error}"));
-        let disk = Self { shim: compile(&base), base, cuts: 0 };
+        let disk = Self { shim: compile_shim(&base, "power"), base, cuts: 0 };
         disk.make();
         disk
     }
@@ -103,19 +103,6 @@ impl Disk {
 pub(crate) fn variables(shim: &Path, store: &Path, disk: &Path) -> Vec<(&'static str, String)> {
     let all = [("LD_PRELOAD", shim), ("MQ_POWER_DIR", store), ("MQ_POWER_DISK", disk)];
     all.into_iter().map(|(name, path)| (name, path.display().to_string())).collect()
-}
-
-/// Not a build script: only the tests that cut the power need a compiler.
-pub(crate) fn compile(base: &Path) -> PathBuf {
-    let shim = base.join("power.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/power.c");
-    let mut cc = Command::new("cc");
-    cc.args(["-O2", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source).arg("-ldl");
-    let cure = "install a C compiler, for example by `apt-get install gcc`";
-    let output = cc.output().unwrap_or_else(|error| panic!("cannot run `cc`: {error}; {cure}"));
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`cc` cannot compile {source}; {cure}: {text}");
-    shim
 }
 
 /// Files that a disk keeps. The index of the log is shared memory, and the rest is the shim's.

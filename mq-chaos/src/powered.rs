@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use mq_core::rng::Rng;
 use mq_testkit::RedisServer;
 
-use crate::power::{Left, after, compile, names, read, variables};
+use crate::power::{Left, after, names, read, variables};
+use crate::shim::compile_shim;
 
 /// A server with an append-only file on a disk whose power is cut.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl PoweredServer {
             let folder = folder.unwrap_or_else(|error| panic!("no folder: {error}"));
             let made = fs::create_dir(disk(&folder));
             made.unwrap_or_else(|error| panic!("cannot make {:?}: {error}", disk(&folder)));
-            variables(&compile(&folder), &store(&folder), &disk(&folder))
+            variables(&compile_shim(&folder, "power"), &store(&folder), &disk(&folder))
         });
         Self { server }
     }

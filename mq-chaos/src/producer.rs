@@ -40,25 +40,37 @@ impl Producer {
     /// Enqueues jobs in one batch. Whether they were acknowledged.
     pub async fn enqueue(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
         let new_jobs = jobs.iter().map(|job| self.new_job(job, schedule)).collect();
-        self.client.engine().enqueue(new_jobs, DEADLINE).await.is_ok()
+        self.send(new_jobs).await
     }
 
     /// Enqueues the next batch of a workload. Whether it was acknowledged.
     pub async fn load(&self, workload: &mut Workload) -> bool {
         // The store's time is hardly ever ours, and a time that has passed already means at once.
-        let batch = workload.batch(&self.queue, clock::wall_ms());
-        self.client.engine().enqueue(batch, DEADLINE).await.is_ok()
+        self.send(workload.batch(&self.queue, clock::wall_ms())).await
+    }
+
+    /// Enqueues whatever it is. Whether it was acknowledged.
+    pub async fn send(&self, jobs: Vec<NewJob>) -> bool {
+        self.client.engine().enqueue(jobs, DEADLINE).await.is_ok()
     }
 
     fn new_job(&self, job: &Chaos, schedule: Schedule) -> NewJob {
         let payload = serde_json::to_vec(job).unwrap_or_else(|error| panic!("{error}"));
-        NewJob {
-            queue: self.queue.clone(),
-            id: JobId::new(),
-            record: Record::new(Chaos::KIND, payload).encode(),
-            schedule,
-            priority: Priority::Normal,
-            idempotency_key: None,
-        }
+        let mut record = Record::new(Chaos::KIND, payload);
+        record.max_attempts = (job.attempts > 0).then_some(job.attempts);
+        record.timeout = (job.timeout_ms > 0).then(|| Duration::from_millis(job.timeout_ms));
+        NewJob { schedule, ..plain(&self.queue, &record) }
+    }
+}
+
+/// A job that may run at once, of this record.
+pub fn plain(queue: &QueueName, record: &Record<'_>) -> NewJob {
+    NewJob {
+        queue: queue.clone(),
+        id: JobId::new(),
+        record: record.encode(),
+        schedule: Schedule::Now,
+        priority: Priority::Normal,
+        idempotency_key: None,
     }
 }

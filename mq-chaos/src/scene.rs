@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mq_core::engine::{QueueStats, Schedule};
+use mq_core::engine::{NewJob, QueueStats, Schedule};
 use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
@@ -125,6 +125,12 @@ impl Scene {
     /// The same, for a time.
     pub async fn enqueue_at(&self, jobs: &[Chaos], schedule: Schedule) -> bool {
         self.producer.enqueue(jobs, schedule).await
+    }
+
+    /// Enqueues jobs of whatever kind in one batch, and writes them down. Whether they were
+    /// acknowledged.
+    pub async fn send(&self, jobs: Vec<NewJob>) -> bool {
+        self.producer.send(jobs).await
     }
 
     /// Enqueues `count` jobs in small batches while `nemesis` does its work, until both are done.

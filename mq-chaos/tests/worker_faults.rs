@@ -1,9 +1,10 @@
-//! Faults of worker processes: F01, F02, F03, F09 and F12 of the fault matrix.
+//! Faults of worker processes: F01, F02, F03, F09 and F12 of the fault matrix; how many depends on
+//! the tier.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, Scene, Store, lasts};
+use mq_chaos::{Chaos, Fleet, Scene, Store, Tier, lasts};
 use mq_core::clock;
 use mq_testkit::Event;
 
@@ -42,15 +43,16 @@ fn jobs(count: u64, sleep_ms: u64) -> Vec<Chaos> {
     (0..count).map(|number| Chaos::lasting(number, sleep_ms)).collect()
 }
 
-/// F01: 1,000 jobs, 30 × `kill -9` at random: nothing lost, re-runs bounded by what was in flight.
+/// F01: 30 × `kill -9` at random, or more: nothing lost, re-runs bounded by what was in flight.
 async fn f01_killed_workers_lose_nothing(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let settings = scene.settings(LEASE);
     let per_kill = settings.concurrency;
     let mut fleet = Fleet::start(PROGRAM, settings, 3);
-    scene.enqueue_all(&jobs(1000, 60), 50).await;
+    let tier = Tier::of_this_run();
+    let kills = tier.pick(30, 300, 3_000);
+    scene.enqueue_all(&jobs(tier.pick(1_000, 10_000, 100_000), 60), 50).await;
 
-    let kills = 30;
     for round in 0..kills {
         // Spread by progress and not by time: each kill finds handlers at work.
         scene.until_started((round + 1) * 25).await;
@@ -88,7 +90,7 @@ async fn f01_a_killed_workers_job_runs_again_within_20_s_at_defaults(store: Stor
 async fn f02_a_zombies_completion_is_fenced(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
-    let freezes = 20;
+    let freezes = Tier::of_this_run().pick(20, 60, 300);
     for round in 0..freezes {
         let before = scene.starts();
         scene.enqueue(&jobs(50, 100)).await;
@@ -121,9 +123,10 @@ async fn f03_a_stop_hands_jobs_back_without_burning_attempts(store: Store) {
     settings.grace = Duration::from_millis(300);
     let mut fleet = Fleet::start(PROGRAM, settings.clone(), 2);
     // Some end within the grace, most do not.
-    let mixed: Vec<_> = (0..500).map(|n| Chaos::lasting(n, 20 + (n % 7) * 100)).collect();
-    scene.enqueue_all(&mixed, 50).await;
-    for round in 0..20 {
+    let stops = Tier::of_this_run().pick(20, 60, 300);
+    let work = (0..stops as u64 * 25).map(|n| Chaos::lasting(n, 20 + (n % 7) * 100));
+    scene.enqueue_all(&work.collect::<Vec<_>>(), 50).await;
+    for round in 0..stops {
         scene.until_started((round + 1) * 20).await;
         let victim = round % 2;
         fleet.worker(victim).terminate();
@@ -149,8 +152,8 @@ async fn f09_poison_is_bounded(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut settings = scene.settings(Duration::from_secs(1));
     settings.concurrency = 4;
-    let poison = 20;
-    let mut all = jobs(1000, 1);
+    let poison = Tier::of_this_run().pick(20, 40, 100);
+    let mut all = jobs(poison as u64 * 50, 1);
     for at in 0..poison {
         all[at * 50 + 7].poison = true;
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mq_core::engine::{BATCH_MAX, DELAY_MAX, EngineErrorKind, EnqueueReply};
+use mq_core::engine::{BATCH_MAX, DELAY_MAX, EngineErrorKind, EnqueueReply, PruneLimits};
 use mq_core::lifecycle::Transition;
 use mq_core::{JobId, Priority, State};
 
 use crate::Fixture;
 use crate::kit::{
-    DEADLINE, Draft, HOUR, Hand, LONG, MS, Place, bring, draft, enqueue, ids, listed, ms, put_many,
-    queue, set, stored,
+    DAY, DEADLINE, Draft, HOUR, Hand, LEASE, LONG, MS, Place, bring, draft, enqueue, ids, listed,
+    ms, past, put_many, queue, set, state, stored,
 };
 
 pub async fn answers_with_the_ids_it_was_given_in_order(fixture: &dyn Fixture) {
@@ -167,6 +167,100 @@ pub async fn a_key_is_free_a_day_after_its_job_ended(fixture: &dyn Fixture) {
         fixture.advance(crate::kit::DAY * 2).await;
         let expected = EnqueueReply { id: second, duplicate: true };
         assert_eq!(draft(&name).key("k").send(&engine).await, expected, "{transition:?}");
+    }
+}
+
+/// The ways in which a job with a key can come to its end; until then there is no second one.
+#[derive(Debug, Clone, Copy)]
+enum Holder {
+    DeletedWhileItWaits,
+    DeletedWhenDead,
+    CancelledWhileItWaits,
+    CancelledWhileItRuns,
+    PrunedWhenDead,
+    DoneAfterARetry,
+    DoneAfterItsWorkerDied,
+    DoneAfterItWasDead,
+}
+
+impl Holder {
+    /// Brings the job to its end.
+    async fn end(self, fixture: &dyn Fixture, name: &str, id: JobId) {
+        let (engine, now_ms) = (fixture.engine(), fixture.now_ms());
+        let hand = Hand::join(&engine, name).await;
+        let again = EnqueueReply { id, duplicate: true };
+        let bury = async || {
+            hand.end_with(&hand.one().await, Transition::Bury, &past(1, now_ms)).await;
+            assert_eq!(draft(name).key("k").send(&engine).await, again, "{self:?}");
+        };
+        match self {
+            Self::DeletedWhileItWaits => drop(engine.delete(&hand.queue, &[id]).await),
+            Self::CancelledWhileItWaits => drop(engine.cancel(&hand.queue, &[id]).await),
+            Self::DeletedWhenDead => {
+                bury().await;
+                engine.delete(&hand.queue, &[id]).await.expect("delete");
+            }
+            Self::PrunedWhenDead => {
+                bury().await;
+                let mut none = PruneLimits::default();
+                none.dead_count = 0;
+                engine.prune(&hand.queue, none).await.expect("prune");
+            }
+            Self::CancelledWhileItRuns => {
+                let job = hand.one().await;
+                engine.cancel(&hand.queue, &[id]).await.expect("cancel");
+                hand.end(&job, Transition::Cancel { until_ms: None }).await;
+            }
+            Self::DoneAfterARetry => {
+                let retry = Transition::Retry { at_ms: now_ms };
+                hand.end_with(&hand.one().await, retry, &past(1, now_ms)).await;
+                assert_eq!(draft(name).key("k").send(&engine).await, again, "{self:?}");
+                hand.end(&hand.one().await, Transition::Done).await;
+            }
+            Self::DoneAfterItsWorkerDied => {
+                let dies = Hand::join_for(&engine, name, LEASE).await;
+                dies.one().await;
+                let taken = hand.sweep_for(fixture, LEASE * 2).await;
+                hand.end(&taken[0], Transition::Release).await;
+                assert_eq!(draft(name).key("k").send(&engine).await, again, "{self:?}");
+                hand.end(&hand.one().await, Transition::Done).await;
+            }
+            Self::DoneAfterItWasDead => {
+                bury().await;
+                engine.retry(&hand.queue, &[id], None).await.expect("retry");
+                assert_eq!(draft(name).key("k").send(&engine).await, again, "{self:?}");
+                hand.end(&hand.one().await, Transition::Done).await;
+            }
+        }
+    }
+}
+
+pub async fn a_key_is_free_a_day_after_whatever_became_of_its_job(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let holders = [
+        Holder::DeletedWhileItWaits,
+        Holder::DeletedWhenDead,
+        Holder::CancelledWhileItWaits,
+        Holder::CancelledWhileItRuns,
+        Holder::PrunedWhenDead,
+        Holder::DoneAfterARetry,
+        Holder::DoneAfterItsWorkerDied,
+        Holder::DoneAfterItWasDead,
+    ];
+    for holder in holders {
+        let name = format!("{holder:?}");
+        let id = draft(&name).key("k").put(&engine).await;
+        let again = EnqueueReply { id, duplicate: true };
+        assert_eq!(draft(&name).key("k").send(&engine).await, again, "{holder:?}");
+        holder.end(fixture, &name, id).await;
+        assert_eq!(state(&engine, &name, id).await, None, "{holder:?}: it has not ended");
+        assert_eq!(draft(&name).key("k").send(&engine).await, again, "{holder:?}: at once");
+        fixture.advance(DAY - MS).await;
+        assert_eq!(draft(&name).key("k").send(&engine).await, again, "{holder:?}: nearly a day");
+        fixture.advance(MS).await;
+        let next = draft(&name).key("k").put(&engine).await;
+        let hand = Hand::join(&engine, &name).await;
+        assert_eq!(ids(&hand.take(9).await), [next], "{holder:?}: one job of the key");
     }
 }
 

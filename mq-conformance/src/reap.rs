@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use mq_core::engine::{BeatReply, Finished, QueueReply};
+use mq_core::engine::{BeatReply, Finished, PruneLimits, QueueReply};
 use mq_core::lifecycle::Transition;
 use mq_core::{JobId, State};
 
 use crate::Fixture;
-use crate::kit::{HOUR, Hand, LEASE, MS, draft, ids, listed, past, put_many, set, state, stored};
+use crate::kit::{
+    DAY, HOUR, Hand, LEASE, MS, Place, bring, draft, ids, listed, past, put_many, set, state,
+    stored,
+};
 
 pub async fn takes_over_only_when_the_lease_has_ended(fixture: &dyn Fixture) {
     let engine = fixture.engine();
@@ -339,4 +342,31 @@ pub async fn a_dead_worker_is_found_within_a_lease_and_a_sweep(fixture: &dyn Fix
         let reaped = reaper.sweep_for(fixture, LEASE + LEASE / 3).await;
         assert_eq!(ids(&reaped), sent, "round {round}");
     }
+}
+
+pub async fn after_forty_days_without_anybody_everything_is_there(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    let mut brought = Vec::new();
+    for place in [Place::Scheduled, Place::Retrying, Place::Dead, Place::Done, Place::Running] {
+        brought.push(bring(fixture, &hand, draft("q").retention(HOUR), place).await);
+    }
+    let [scheduled, retrying, dead, done, running] = brought[..] else { panic!("{brought:?}") };
+    let far = draft("q").after(DAY * 50).put(&engine).await;
+    let mut waiting = put_many(&engine, "q", 5).await;
+    waiting.push(draft("q").key("k").put(&engine).await);
+    fixture.advance(DAY * 40).await;
+
+    let next = Hand::join(&engine, "q").await;
+    assert_eq!(ids(&next.sweep_for(fixture, LEASE * 2).await), [running]);
+    let reply = draft("q").key("k").send(&engine).await;
+    assert!(reply.duplicate && waiting.contains(&reply.id), "{reply:?}");
+    waiting.extend([scheduled, retrying]);
+    assert_eq!(set(&next.drain().await), set(&waiting));
+    assert_eq!(listed(&engine, "q", State::Scheduled).await, [far]);
+    // What rules take, they take when somebody applies them, and they leave the rest.
+    assert_eq!(listed(&engine, "q", State::Done).await, [done]);
+    engine.prune(&next.queue, PruneLimits::default()).await.expect("prune");
+    assert_eq!(listed(&engine, "q", State::Done).await, []);
+    assert_eq!(listed(&engine, "q", State::Dead).await, [dead]);
 }

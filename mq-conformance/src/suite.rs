@@ -28,6 +28,7 @@ macro_rules! suite {
                 the_same_id_again_changes_nothing_wherever_the_job_is,
                 the_same_key_answers_with_the_job_that_is_there,
                 a_key_is_free_a_day_after_its_job_ended,
+                a_key_is_free_a_day_after_whatever_became_of_its_job,
                 a_key_is_held_as_long_as_its_job_exists,
                 concurrent_calls_with_one_key_store_one_job,
                 one_key_twice_in_one_call_stores_one_job,
@@ -150,6 +151,7 @@ macro_rules! suite {
                 a_finish_that_is_late_but_before_the_sweep_counts,
                 many_reapers_take_each_job_once,
                 a_dead_worker_is_found_within_a_lease_and_a_sweep,
+                after_forty_days_without_anybody_everything_is_there,
             }
             prune {
                 removes_kept_jobs_when_their_time_is_up,
@@ -247,6 +249,7 @@ macro_rules! suite {
                 a_batch_is_answered_in_order_whatever_is_in_it,
                 an_empty_or_unknown_request_does_nothing,
                 a_verb_on_one_queue_does_not_touch_another,
+                a_verb_that_meets_a_finish_comes_before_it_or_after_it,
             }
             pause {
                 nobody_claims_until_it_ends,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use mq_core::JobId;
 use mq_core::State;
-use mq_core::engine::{Act, Engine};
+use mq_core::engine::{Act, Engine, Finished};
+use mq_core::lifecycle::Transition;
 
 use crate::Fixture;
-use crate::kit::{HOUR, Hand, Place, bring, draft, queue, state, stored};
+use crate::kit::{HOUR, Hand, Place, bring, draft, ms, past, queue, state, stored};
 
 /// What is expected of a verb on a job in a place: the answer, the state after it, and the answer
 /// to the same verb once more.
@@ -44,8 +45,8 @@ impl Verb {
     }
 }
 
-async fn check(fixture: &dyn Fixture, verb: Verb, keep: bool, rows: [Row; 8]) {
-    let engine = fixture.engine();
+async fn check(fixture: &dyn Fixture, verb: Verb, keep: bool) {
+    let (engine, rows) = (fixture.engine(), table(verb, keep));
     for (row, place) in rows.iter().zip(Place::ALL) {
         assert_eq!(row.0, place, "the table has every place, in order");
     }
@@ -76,109 +77,153 @@ fn refused(place: Place) -> Row {
     (place, Act::Refused(state), Some(state), Act::Refused(state))
 }
 
+fn gone(place: Place) -> Row {
+    (place, Act::Applied, None, Act::NotFound)
+}
+
+/// What each verb does to a job in each place; kept by a retention or not.
+fn table(verb: Verb, keep: bool) -> [Row; 8] {
+    let cancels = |place| match keep {
+        true => (place, Act::Applied, Some(State::Cancelled), Act::Already),
+        false => gone(place),
+    };
+    let buries = |place, act| (place, act, Some(State::Dead), Act::Already);
+    let readies = |place, act| (place, act, Some(State::Ready), Act::Already);
+    match verb {
+        Verb::Cancel => [
+            NOT_THERE,
+            cancels(Place::Ready),
+            cancels(Place::Scheduled),
+            cancels(Place::Retrying),
+            (Place::Running, Act::Requested, Some(State::Running), Act::Already),
+            refused(Place::Dead),
+            refused(Place::Done),
+            (Place::Cancelled, Act::Already, Some(State::Cancelled), Act::Already),
+        ],
+        Verb::Delete => [
+            NOT_THERE,
+            gone(Place::Ready),
+            gone(Place::Scheduled),
+            gone(Place::Retrying),
+            refused(Place::Running),
+            gone(Place::Dead),
+            gone(Place::Done),
+            gone(Place::Cancelled),
+        ],
+        Verb::Discard => [
+            NOT_THERE,
+            buries(Place::Ready, Act::Applied),
+            buries(Place::Scheduled, Act::Applied),
+            buries(Place::Retrying, Act::Applied),
+            refused(Place::Running),
+            buries(Place::Dead, Act::Already),
+            refused(Place::Done),
+            refused(Place::Cancelled),
+        ],
+        Verb::Retry => [
+            NOT_THERE,
+            readies(Place::Ready, Act::Already),
+            readies(Place::Scheduled, Act::Applied),
+            readies(Place::Retrying, Act::Applied),
+            refused(Place::Running),
+            readies(Place::Dead, Act::Applied),
+            refused(Place::Done),
+            readies(Place::Cancelled, Act::Applied),
+        ],
+        Verb::RunNow => [
+            NOT_THERE,
+            readies(Place::Ready, Act::Already),
+            readies(Place::Scheduled, Act::Applied),
+            readies(Place::Retrying, Act::Applied),
+            refused(Place::Running),
+            refused(Place::Dead),
+            refused(Place::Done),
+            refused(Place::Cancelled),
+        ],
+        Verb::Transfer => [
+            NOT_THERE,
+            gone(Place::Ready),
+            gone(Place::Scheduled),
+            gone(Place::Retrying),
+            refused(Place::Running),
+            gone(Place::Dead),
+            refused(Place::Done),
+            refused(Place::Cancelled),
+        ],
+    }
+}
+
 pub async fn cancel_in_every_state(fixture: &dyn Fixture) {
-    let gone = |place| (place, Act::Applied, None, Act::NotFound);
-    let rows = [
-        NOT_THERE,
-        gone(Place::Ready),
-        gone(Place::Scheduled),
-        gone(Place::Retrying),
-        (Place::Running, Act::Requested, Some(State::Running), Act::Already),
-        refused(Place::Dead),
-        refused(Place::Done),
-        (Place::Cancelled, Act::Already, Some(State::Cancelled), Act::Already),
-    ];
-    check(fixture, Verb::Cancel, false, rows).await;
+    check(fixture, Verb::Cancel, false).await;
 }
 
 pub async fn cancel_in_every_state_with_a_retention(fixture: &dyn Fixture) {
-    let kept = |place| (place, Act::Applied, Some(State::Cancelled), Act::Already);
-    let rows = [
-        NOT_THERE,
-        kept(Place::Ready),
-        kept(Place::Scheduled),
-        kept(Place::Retrying),
-        (Place::Running, Act::Requested, Some(State::Running), Act::Already),
-        refused(Place::Dead),
-        refused(Place::Done),
-        (Place::Cancelled, Act::Already, Some(State::Cancelled), Act::Already),
-    ];
-    check(fixture, Verb::Cancel, true, rows).await;
+    check(fixture, Verb::Cancel, true).await;
 }
 
 pub async fn delete_in_every_state(fixture: &dyn Fixture) {
-    let gone = |place| (place, Act::Applied, None, Act::NotFound);
-    let rows = [
-        NOT_THERE,
-        gone(Place::Ready),
-        gone(Place::Scheduled),
-        gone(Place::Retrying),
-        refused(Place::Running),
-        gone(Place::Dead),
-        gone(Place::Done),
-        gone(Place::Cancelled),
-    ];
-    check(fixture, Verb::Delete, true, rows).await;
+    check(fixture, Verb::Delete, true).await;
 }
 
 pub async fn discard_in_every_state(fixture: &dyn Fixture) {
-    let buried = |place, act| (place, act, Some(State::Dead), Act::Already);
-    let rows = [
-        NOT_THERE,
-        buried(Place::Ready, Act::Applied),
-        buried(Place::Scheduled, Act::Applied),
-        buried(Place::Retrying, Act::Applied),
-        refused(Place::Running),
-        buried(Place::Dead, Act::Already),
-        refused(Place::Done),
-        refused(Place::Cancelled),
-    ];
-    check(fixture, Verb::Discard, true, rows).await;
+    check(fixture, Verb::Discard, true).await;
 }
 
 pub async fn retry_in_every_state(fixture: &dyn Fixture) {
-    let ready = |place, act| (place, act, Some(State::Ready), Act::Already);
-    let rows = [
-        NOT_THERE,
-        ready(Place::Ready, Act::Already),
-        ready(Place::Scheduled, Act::Applied),
-        ready(Place::Retrying, Act::Applied),
-        refused(Place::Running),
-        ready(Place::Dead, Act::Applied),
-        refused(Place::Done),
-        ready(Place::Cancelled, Act::Applied),
-    ];
-    check(fixture, Verb::Retry, true, rows).await;
+    check(fixture, Verb::Retry, true).await;
 }
 
 pub async fn run_now_in_every_state(fixture: &dyn Fixture) {
-    let ready = |place, act| (place, act, Some(State::Ready), Act::Already);
-    let rows = [
-        NOT_THERE,
-        ready(Place::Ready, Act::Already),
-        ready(Place::Scheduled, Act::Applied),
-        ready(Place::Retrying, Act::Applied),
-        refused(Place::Running),
-        refused(Place::Dead),
-        refused(Place::Done),
-        refused(Place::Cancelled),
-    ];
-    check(fixture, Verb::RunNow, true, rows).await;
+    check(fixture, Verb::RunNow, true).await;
 }
 
 pub async fn transfer_in_every_state(fixture: &dyn Fixture) {
-    let moves = |place| (place, Act::Applied, None, Act::NotFound);
-    let rows = [
-        NOT_THERE,
-        moves(Place::Ready),
-        moves(Place::Scheduled),
-        moves(Place::Retrying),
-        refused(Place::Running),
-        moves(Place::Dead),
-        refused(Place::Done),
-        refused(Place::Cancelled),
+    check(fixture, Verb::Transfer, true).await;
+}
+
+/// The verb and the worker's finish are under way together: one comes first, and the verb answers
+/// for a job that runs or for one that has ended, never for something in between. The finish counts
+/// in any case, because no verb takes a job away from its worker.
+pub async fn a_verb_that_meets_a_finish_comes_before_it_or_after_it(fixture: &dyn Fixture) {
+    let (engine, second) = (fixture.engine(), fixture.second().await);
+    let (past, in_an_hour) = (past(1, fixture.now_ms()), fixture.now_ms() + ms(HOUR));
+    let ends = [
+        (Transition::Retain { until_ms: in_an_hour }, Place::Done),
+        (Transition::Retry { at_ms: in_an_hour }, Place::Retrying),
+        (Transition::Schedule { at_ms: in_an_hour }, Place::Scheduled),
+        (Transition::Release, Place::Ready),
+        (Transition::Bury, Place::Dead),
+        (Transition::Done, Place::Absent),
     ];
-    check(fixture, Verb::Transfer, true, rows).await;
+    let cells = VERBS.iter().flat_map(|verb| ends.iter().map(move |end| (*verb, *end)));
+    for (verb, (transition, place)) in cells {
+        for round in 0..4 {
+            let cell = format!("{verb:?} and {transition:?}");
+            let name = format!("{cell} {round}");
+            let hand = Hand::join(&engine, &name).await;
+            let id = draft(&name).retention(HOUR).put(&engine).await;
+            let job = hand.one().await;
+            let verb_acts = verb.act(&second, &name, id);
+            let finishes = hand.end_with(&job, transition, &past);
+            // Whoever is asked first usually comes first.
+            let (act, finished) = match round % 2 {
+                0 => tokio::join!(verb_acts, finishes),
+                _ => {
+                    let (finished, act) = tokio::join!(finishes, verb_acts);
+                    (act, finished)
+                }
+            };
+            assert_eq!(finished, Finished::Applied, "{cell}");
+            let row_of = |wanted| {
+                let mut rows = table(verb, true).into_iter();
+                rows.find(|row| row.0 == wanted).expect("a row for every place")
+            };
+            let after = state(&engine, &name, id).await;
+            let is_before = act == row_of(Place::Running).1 && after == place.state();
+            let is_after = act == row_of(place).1 && after == row_of(place).2;
+            assert!(is_before || is_after, "{cell}: {act:?}, then {after:?}");
+        }
+    }
 }
 
 pub async fn a_batch_is_answered_in_order_whatever_is_in_it(fixture: &dyn Fixture) {

@@ -1,5 +1,6 @@
 //! The awaitable builders behind `mq.enqueue(…)`.
 
+mod bounded;
 mod transaction;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone};
 
+use self::bounded::Bounded;
 use crate::client::Client;
 use crate::engine::{
     DELAY_MAX, Durability, EngineError, EngineErrorKind, EnqueueReply, NewJob, Schedule,
@@ -184,14 +186,14 @@ impl Options {
             traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
             ..Record::new(J::KIND, &b""[..])
         };
-        let mut record = record.header(PAYLOAD_USUAL);
+        let record = record.header(PAYLOAD_USUAL);
         let header = record.len();
+        let mut record = Bounded::behind(record, payload_max);
         serde_json::to_writer(&mut record, job)
             .map_err(|source| EnqueueError::Encode { kind: J::KIND, source })?;
-        let size = record.len() - header;
-        if size > payload_max {
-            return Err(EnqueueError::TooLarge { kind: J::KIND, size, max: payload_max });
-        }
+        let too_large =
+            |size| EnqueueError::TooLarge { kind: J::KIND, size: size - header, max: payload_max };
+        let record = record.finish().map_err(too_large)?;
         Ok(NewJob {
             queue,
             id: JobId::new(),

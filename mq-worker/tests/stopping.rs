@@ -85,6 +85,23 @@ async fn jobs_that_do_not_end_are_handed_back_at_the_front_without_burning_an_at
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_at_any_moment_waits_for_nothing_when_nothing_runs() {
+    let (server, notes) = (RedisServer::start(), Notes::default());
+    let mq = client(&server).await;
+    let grace = Duration::from_secs(10);
+    // The moment that was missed is short, and most likely right after a job.
+    for round in 0..60 {
+        let builder = Worker::builder(&mq).queue("default", 1).state(notes.clone());
+        let worker = builder.job_fn(act).build().unwrap().spawn();
+        let id = mq.enqueue(task("quick")).await.unwrap().id;
+        gone(&mq, id).await;
+        let asked = now();
+        within(worker.stop(grace)).await.unwrap();
+        assert!(asked.elapsed() < grace / 2, "round {round} took {:?}", asked.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_worker_takes_nothing_new_and_ends_what_it_has() {
     let server = RedisServer::start();
     let mq = client(&server).await;

@@ -1,9 +1,10 @@
-//! A worker process of the fault tests. Set up by environment variables; see `Fleet`.
+//! A worker process of the fault tests. Set up by environment variables; see `Fleet`, and
+//! [`VERSION`] for the two programs of a rolling deploy.
 
 use std::path::PathBuf;
 
 use mq_chaos::process::{self, ProgramError, ms, variable};
-use mq_chaos::{App, Chaos, QUEUE};
+use mq_chaos::{App, Chaos, Noop, Order1, Order2, QUEUE, Refund, VERSION};
 use mq_testkit::Recorder;
 use mq_worker::Worker;
 
@@ -13,16 +14,18 @@ async fn main() -> Result<(), ProgramError> {
     process::log_warnings()?;
     let recorder = Recorder::open(&variable::<PathBuf>("MQ_HISTORY")?)?;
     let client = recorder.watch(&process::connect().await?);
-    let report = Worker::builder(&client)
+    let builder = Worker::builder(&client)
         .queue(QUEUE, 1)
         .concurrency(variable("MQ_CONCURRENCY")?)
         .lease(ms("MQ_LEASE_MS")?)
         .grace(ms("MQ_GRACE_MS")?)
-        .state(App::new(recorder))
-        .job::<Chaos, App>()
-        .build()?
-        .run_until(mq_worker::shutdown_signal())
-        .await?;
+        .state(App::new(recorder));
+    let builder = match std::env::var(VERSION).as_deref() {
+        Ok("1") => builder.job::<Order1, App>(),
+        Ok("2") => builder.job::<Order2, App>().job::<Refund, App>(),
+        _ => builder.job::<Chaos, App>().job::<Noop, App>(),
+    };
+    let report = builder.build()?.run_until(mq_worker::shutdown_signal()).await?;
     eprintln!("{report}");
     Ok(())
 }

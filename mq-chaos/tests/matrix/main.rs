@@ -4,21 +4,27 @@
 //! would have to pass without having done anything. `./ci chaos TIER [NAME]` runs them.
 
 mod access;
+mod backlog;
+mod clock;
 mod cuts;
+mod data;
+mod deploy;
 mod everything;
+mod leaks;
 mod loss;
+mod malformed;
 mod mutants;
 mod network;
 mod operations;
 mod power;
 mod server;
+mod worker;
 
 use std::future::Future;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use mq_chaos::{Chaos, Scene, Tier};
-use mq_core::clock;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
@@ -42,6 +48,25 @@ macro_rules! rows {
 }
 use rows;
 
+/// The same as `STORE_ROWS` for async functions that take a store: each on a server and on a file.
+macro_rules! store_rows {
+    ($($tier:ident: $($name:ident),+;)+) => {
+        pub(crate) const STORE_ROWS: &[$crate::Scenario] = &[$($(
+            $crate::Scenario {
+                name: concat!(stringify!($name), "::redis"),
+                tier: mq_chaos::Tier::$tier,
+                run: || $crate::block_on($name(mq_chaos::Store::redis())),
+            },
+            $crate::Scenario {
+                name: concat!(stringify!($name), "::sqlite"),
+                tier: mq_chaos::Tier::$tier,
+                run: || $crate::block_on($name(mq_chaos::Store::sqlite())),
+            },
+        )+)+];
+    };
+}
+use store_rows;
+
 fn block_on(scenario: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(scenario);
@@ -49,7 +74,7 @@ fn block_on(scenario: impl Future<Output = ()>) {
 
 /// Waits until a job that is enqueued now, or one before it, has started; at most so long.
 async fn until_at_work(scene: &Scene, limit: Duration) {
-    let (began, before) = (clock::now(), scene.starts());
+    let (began, before) = (mq_core::clock::now(), scene.starts());
     scene.enqueue(&Chaos::many(0..1, 5)).await;
     scene.until_started(before + 1).await;
     assert!(began.elapsed() <= limit, "nobody was at work for {:?}", began.elapsed());
@@ -66,6 +91,15 @@ fn main() {
         network::ROWS,
         power::ROWS,
         server::ROWS,
+        backlog::STORE_ROWS,
+        clock::ROWS,
+        data::STORE_ROWS,
+        deploy::STORE_ROWS,
+        leaks::ROWS,
+        leaks::STORE_ROWS,
+        malformed::STORE_ROWS,
+        worker::ROWS,
+        worker::STORE_ROWS,
     ];
     let trials = rows.into_iter().flatten().filter(|row| row.tier <= tier).map(|row| {
         let run = row.run;

@@ -203,11 +203,13 @@ impl Admin {
     /// Does a verb to jobs by id, wherever they are; answers in order.
     pub async fn act(&self, ids: &[JobId], verb: &Verb) -> Result<Vec<Act>, EngineError> {
         let mut acts = vec![Act::NotFound; ids.len()];
+        let mut before = 0;
         for queue in self.engine().queues().await? {
             let open: Vec<usize> = (0..ids.len()).filter(|at| acts[*at] == Act::NotFound).collect();
             for chunk in open.chunks(BATCH_MAX) {
                 let batch: Vec<JobId> = chunk.iter().map(|at| ids[*at]).collect();
-                let answers = self.in_queue(&queue, &batch, verb, 0).await?;
+                let answers = self.in_queue(&queue, &batch, verb, before).await?;
+                before += answers.iter().filter(|act| **act == Act::Applied).count();
                 for (at, act) in chunk.iter().zip(answers) {
                     acts[*at] = act;
                 }
