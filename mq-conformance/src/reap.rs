@@ -212,6 +212,22 @@ pub async fn after_a_gap_without_sweeps_workers_may_report_first(fixture: &dyn F
     assert_eq!(frozen.end(&jobs[0], Transition::Done).await, Finished::Applied);
 }
 
+pub async fn after_a_gap_of_most_of_a_lease_nobody_who_lives_is_gone(fixture: &dyn Fixture) {
+    let engine = fixture.engine();
+    let reaper = Hand::join(&engine, "q").await;
+    let hand = Hand::join_for(&engine, "q", LEASE).await;
+    put_many(&engine, "q", 2).await;
+    let jobs = hand.take(2).await;
+    // About to beat again, as it does every third of its lease, when the store goes away.
+    assert_eq!(reaper.sweep_for(fixture, LEASE / 3 - MS).await, []);
+    fixture.advance(LEASE * 3 / 4).await;
+    let reply = reaper.reap(10).await;
+    assert!(reply.jobs.is_empty() && reply.workers.is_empty(), "{reply:?}");
+    let reply = hand.beat(LEASE).await;
+    assert!(matches!(reply, BeatReply::Extended { .. }), "{reply:?}");
+    assert_eq!(hand.end(&jobs[0], Transition::Done).await, Finished::Applied);
+}
+
 pub async fn the_first_sweep_ever_also_finds_the_dead_in_time(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join_for(&engine, "q", LEASE).await;

@@ -144,6 +144,7 @@ macro_rules! suite {
                 a_repeat_of_a_sweep_that_found_nothing_takes_nothing,
                 a_repeat_gives_the_same_jobs_and_takes_nothing_new,
                 after_a_gap_without_sweeps_workers_may_report_first,
+                after_a_gap_of_most_of_a_lease_nobody_who_lives_is_gone,
                 the_first_sweep_ever_also_finds_the_dead_in_time,
                 a_stranger_may_not_reap_and_is_told,
                 a_worker_without_jobs_just_disappears,

@@ -133,10 +133,10 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// claim; from that instant the old workers are fenced out. The reaper decides what becomes of
     /// each and finishes it; if the reaper dies too, the next one takes over.
     ///
-    /// A sweep that finds that nobody has swept for longer than a lease gives all workers half a
-    /// lease to report first: then the store itself was away, not they. So a fleet must sweep
-    /// several times per lease. The jobs of a repeat are the same, the list of workers may be
-    /// empty.
+    /// A sweep that finds that nobody has swept for longer than half a lease gives all workers half
+    /// a lease to report first: then the store itself was away, not they. So a fleet must sweep
+    /// several times per lease, and beat every third of one. The jobs of a repeat are the same, the
+    /// list of workers may be empty.
     async fn reap(&self, request: ReapRequest) -> Result<ReapReply, EngineError>;
 
     /// Removes what retention and bounds say: kept jobs whose time is up, the oldest dead letters,

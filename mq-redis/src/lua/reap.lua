@@ -38,7 +38,9 @@ if past[1] or is_used(ARGV[3], past[2]) then return {now, {}, revoked(), past[1]
 -- What is no number counts as absent: a sweep that fails would never put it right.
 local swept = tonumber(redis.call('GET', KEYS[3]) or now) or now
 local grace = tonumber(redis.call('GET', KEYS[4]) or 0) or 0
-if now - swept > tonumber(ARGV[4]) then
+-- A worker beats every third of a lease: in a gap of half a one a lease may have run out although
+-- its worker lives.
+if now - swept > ARGV[4] / 2 then
   grace = now + math.floor(ARGV[4] / 2)
   redis.call('SET', KEYS[4], string.format('%.0f', grace))
 end

@@ -43,7 +43,9 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
     };
     let swept = tx.row(sql, (queue.pk, now_ms), read)?;
     let (swept_ms, mut grace_ms): (i64, i64) = swept.unwrap_or((now_ms, 0));
-    if now_ms.saturating_sub(clocked(swept_ms)) > lease_ms {
+    // A worker beats every third of a lease: in a gap of half a one a lease may have run out
+    // although its worker lives.
+    if now_ms.saturating_sub(clocked(swept_ms)) > lease_ms / 2 {
         grace_ms = now_ms.saturating_add(lease_ms / 2);
     }
     let swept = (queue.pk, now_ms, grace_ms);

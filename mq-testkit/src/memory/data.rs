@@ -323,7 +323,7 @@ impl Queue {
         let lease_ms = ms(request.lease);
         let gap_ms = self.swept_ms.map_or(0, |swept_ms| now_ms - swept_ms);
         self.swept_ms = Some(now_ms);
-        if gap_ms > lease_ms {
+        if gap_ms > lease_ms / 2 {
             self.grace_ms = now_ms + lease_ms / 2;
         }
         if now_ms < self.grace_ms {
