@@ -411,10 +411,10 @@ async fn a_counter_that_cannot_count_stops_nothing() {
         for verb in ["cancel", "discard"] {
             scene.run(verb).await.unwrap();
         }
-        scene.engine.set_test_clock(START_MS + 14_000);
-        scene.reap(1).await.unwrap();
-        scene.engine.set_test_clock(START_MS + 25_000);
-        scene.reap(2).await.unwrap();
+        for (number, after_ms) in [(1, 14_000), (2, 20_000), (3, 26_000)] {
+            scene.engine.set_test_clock(START_MS + after_ms);
+            scene.reap(number).await.unwrap();
+        }
     }
 }
 
@@ -425,11 +425,12 @@ async fn what_is_no_whole_id_does_not_spoil_the_ids_after_it() {
     let claims = scene.key(&format!("claims:{}", scene.worker));
     // Before the claim with the twelve, in the order in which they are taken over.
     scene.ask(&["HSET", &claims, "1", "short"]).unwrap();
-    scene.reap(1).await.unwrap();
-    scene.engine.set_test_clock(START_MS + 14_000);
-    scene.reap(2).await.unwrap();
+    for (number, after_ms) in [(1, 0), (2, 7_000), (3, 14_000)] {
+        scene.engine.set_test_clock(START_MS + after_ms);
+        scene.reap(number).await.unwrap();
+    }
     scene.engine.set_test_clock(START_MS + 16_000);
-    let claim = Claim { queue: scene.queue.clone(), worker: scene.reaper, number: 3 };
+    let claim = Claim { queue: scene.queue.clone(), worker: scene.reaper, number: 4 };
     let request = ReapRequest { claim, limit: 100, lease: LEASE };
     let taken = scene.engine.reap(request).await.unwrap();
     let taken: HashSet<_> = taken.jobs.iter().map(|job| job.id).collect();

@@ -72,9 +72,8 @@ pub(crate) fn prepare(shared: &Shared, claimed: Claimed, queue: usize) -> Prepar
                 Some(bound) => Cow::Borrowed(bound.name),
                 None => Cow::Owned(record.kind.into_owned()),
             };
-            let payload_len = record.payload.len();
-            let found = known.ok_or(Ended::UnknownKind);
-            (found.and_then(|bound| fits(shared, payload_len).map(|()| bound)), payload_len)
+            let (found, len) = (known.ok_or(Ended::UnknownKind), record.payload.len());
+            (found.and_then(|bound| fits(shared, len).map(|()| bound)), len)
         }
         // Written by a newer mq: to this worker that is a job of a kind it does not know yet.
         Err(RecordError::Version(_) | RecordError::Feature(_)) => (Err(Ended::UnknownKind), 0),

@@ -22,7 +22,7 @@ const NEVER: [(&str, &str); 8] = [
     ("SELECT id FROM mq_jobs WHERE queue NOT IN (SELECT pk FROM mq_queues)", "of no queue"),
     (
         "SELECT job.id FROM mq_jobs AS job LEFT JOIN mq_workers AS known
-         ON known.queue = job.queue AND known.worker = job.worker
+         ON known.queue = job.queue AND known.worker = job.worker AND known.is_revoked < 2
          WHERE job.state = 2 AND known.worker IS NULL",
         "held by a worker that is not registered",
     ),
@@ -65,7 +65,9 @@ pub(super) fn dump(url: &str) -> Dump {
     for (name, totals) in all(&conn, queues, totals) {
         dump.queues.insert(name, Seen { totals, ..Seen::default() });
     }
-    let workers = "SELECT name, worker FROM mq_workers JOIN mq_queues ON pk = queue";
+    // Those of 2 are gone, and only remembered.
+    let workers = "SELECT name, worker FROM mq_workers JOIN mq_queues ON pk = queue
+         WHERE is_revoked < 2";
     for (queue, worker) in all(&conn, workers, |row| Ok((text(row, 0)?, text(row, 1)?))) {
         seen(&mut dump.queues, queue).held.entry(worker).or_default();
     }

@@ -8,7 +8,7 @@ use super::{Dump, Seen};
 use crate::raw::Raw;
 
 /// All names under a queue, and their types. Written down a second time on purpose.
-const TYPES: [(&str, &str); 25] = [
+const TYPES: [(&str, &str); 26] = [
     ("jobs", "hash"),
     ("history", "hash"),
     ("levels", "hash"),
@@ -19,6 +19,7 @@ const TYPES: [(&str, &str); 25] = [
     ("cancelled", "zset"),
     ("workers", "zset"),
     ("about", "hash"),
+    ("gone", "list"),
     ("keys", "hash"),
     ("keys:expiry", "zset"),
     ("cancels", "hash"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mq_chaos::{QUEUE, Store, Tier, plain};
 use mq_core::admin::{Filter, JobInfo, Verb};
-use mq_core::engine::{Act, NewJob};
+use mq_core::engine::{Act, FindingKind, NewJob};
 use mq_core::{
     AttemptError, Backoff, Client, Context, DeathReason, ERROR_LEN_MAX, EnqueueError, Jitter, Job,
     JobId, JobOptions, QueueName, Record, State, clock,
@@ -27,6 +27,7 @@ store_rows! {
 /// Longest time that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const LARGEST: usize = 4 * 1024 * 1024;
 const OPTIONS: JobOptions = JobOptions::DEFAULT
     .queue(QUEUE)
     .retention(HOUR)
@@ -52,6 +53,8 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) async fn at(store: &Store) -> Self {
         let client = Client::connect(store.url()).await.expect("a client");
+        // For payloads deeper than any stack, which are larger than what is usual.
+        let client = client.payload_max(LARGEST);
         Self { client, queue: QueueName::new(QUEUE).expect("a queue name") }
     }
 
@@ -124,7 +127,10 @@ impl Desk {
     /// Nothing disagrees.
     pub(crate) async fn inspect(&self) {
         let report = self.client.engine().audit(&self.queue, false).await.expect("an audit");
-        assert_eq!(report.findings, []);
+        let mut findings = report.findings;
+        // Damage of records is what some rows are about.
+        findings.retain(|finding| finding.kind != FindingKind::Unreadable);
+        assert_eq!(findings, []);
     }
 }
 

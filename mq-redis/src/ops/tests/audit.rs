@@ -135,7 +135,7 @@ async fn claims_of_nobody_are_given_to_a_worker_whose_lease_has_ended() {
 async fn claims_of_nobody_are_not_reported_twice_without_a_repair() {
     let kit = Kit::new().await;
     let id = kit.job("absent").await;
-    kit.raw("HSET", "jobs", &[&id.to_text(), b"x"]).await;
+    kit.raw("HSET", "jobs", &[&id.to_text(), b"\x0f of a newer mq"]).await;
     kit.hold(WorkerId::random(), &id.to_text()).await;
     let report = look(&kit, false).await;
     assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
@@ -211,7 +211,7 @@ async fn a_job_that_waits_with_an_unreadable_record_is_buried_with_its_bytes() {
 async fn what_a_newer_mq_wrote_and_what_has_ended_is_no_damage() {
     let kit = Kit::new().await;
     let newer = kit.job("ready").await;
-    kit.raw("HSET", "jobs", &[&newer.to_text(), b"\xff of a newer mq"]).await;
+    kit.raw("HSET", "jobs", &[&newer.to_text(), b"\x0f of a newer mq"]).await;
     for place in ["dead", "done", "running"] {
         let id = kit.job(place).await;
         kit.raw("HSET", "jobs", &[&id.to_text(), b"\x01garbage"]).await;
