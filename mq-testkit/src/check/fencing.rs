@@ -26,7 +26,7 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, repo
                 ),
                 _ => format!("{} was granted while {} held the job", next.claim, held.claim),
             });
-        } else if !imported && !world.is_grant_undone(held, next.at) {
+        } else if !imported && !world.is_grant_undone(held, next.at) && in_time(life, held, next) {
             attempts(life.id, held, next, report);
             // Who takes a job back, or runs it early by `retry`, forgives its interruptions.
             if !life.acted(held.at, next.at, &["retry"]) {
@@ -34,6 +34,14 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, repo
             }
         }
     }
+}
+
+/// Whether both claims were answered in their order, and before those that came later. A large
+/// claim brings the pasts of its jobs by a second request, so an answer that was held up may tell
+/// what has happened since it was given.
+fn in_time(life: &Life<'_>, held: &Grant<'_>, next: &Grant<'_>) -> bool {
+    let mut later = life.grants.iter().skip_while(|grant| grant.claim != next.claim).skip(1);
+    held.at <= next.at && later.all(|later| next.at <= later.at)
 }
 
 /// A finish that was sent when a later claim was known already, and was applied all the same.
