@@ -213,8 +213,9 @@ impl Victim for Locks {
 
     async fn suffer(&mut self, fault: &'static str, chance: &mut Chance<'_>) {
         let time = chance.ms(50, 1_500);
-        let lasting = chance.begin(fault).for_time(time);
-        self.lock = Some((self.file.lock(), lasting));
+        // Not waited for: who has it may be frozen, and is thawed by the one that waited.
+        let lock = self.file.try_lock();
+        self.lock = lock.map(|lock| (lock, chance.begin(fault).for_time(time)));
     }
 
     async fn recover(&mut self, all: bool) {

@@ -77,6 +77,13 @@ impl File {
         found.is_some_and(|found| found.unwrap_or_else(|error| panic!("{error}")))
     }
 
+    /// The same if nobody has it, such as a process that is frozen in the middle of a transaction.
+    pub fn try_lock(&self) -> Option<Lock> {
+        let conn = self.open();
+        conn.busy_timeout(Duration::from_millis(50)).ok()?;
+        conn.execute_batch("BEGIN IMMEDIATE").ok().map(|()| Lock(conn))
+    }
+
     /// Takes the write lock, as a program does that leaves a transaction open.
     pub fn lock(&self) -> Lock {
         let conn = self.open();

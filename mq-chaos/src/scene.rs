@@ -11,7 +11,7 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules};
+use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules, now_ns};
 
 use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
@@ -114,6 +114,19 @@ impl Scene {
     /// Writes down something worth knowing, such as a fault.
     pub fn note(&self, text: impl Into<String>) {
         self.recorder.note([Event::Note { text: text.into() }]);
+    }
+
+    /// Writes down that a fault begins which hits these processes, or all if none is named; its
+    /// number. What `Process` and the nemesis do is written down by them.
+    pub fn fault_began(&self, kind: &str, processes: Vec<u32>) -> u64 {
+        let fault = now_ns();
+        self.recorder.note([Event::FaultBegan { fault, kind: kind.to_owned(), processes }]);
+        fault
+    }
+
+    /// Writes down that it is over.
+    pub fn fault_ended(&self, fault: u64) {
+        self.recorder.note([Event::FaultEnded { fault }]);
     }
 
     /// Enqueues jobs in one batch, and writes down what was sent and what the store said.

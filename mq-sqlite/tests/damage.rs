@@ -8,7 +8,6 @@ use kit::{Worker, connect, directory, job, outside, path, queue, until, url};
 use mq_core::State;
 use mq_core::engine::{Engine, FindingKind, ListRequest, NewJob};
 use mq_core::lifecycle::Transition;
-use mq_core::name::printable;
 
 const LEASE: Duration = Duration::from_secs(60);
 const NO_ID: &str = "no \u{1b}[2J id";
@@ -39,7 +38,8 @@ async fn a_job_whose_id_is_none_keeps_nobody_from_the_others() {
     assert_eq!((stats.ready, stats.running, stats.dead), (0, 0, 1), "it is kept, out of the way");
     let report = engine.audit(&queue(), false).await.expect("audit");
     let found: Vec<_> = report.findings.iter().map(|f| (f.kind, f.subject.as_str())).collect();
-    assert_eq!(found, [(FindingKind::Foreign, printable(NO_ID).as_str())]);
+    let shown = NO_ID.as_bytes().escape_ascii().to_string();
+    assert_eq!(found, [(FindingKind::Garbage, shown.as_str())]);
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn a_job_that_waits_with_an_unreadable_record_is_buried_with_its_bytes() {
         assert_eq!(death.expect("a death").reason, DeathReason::Malformed);
     }
     let scene = Scene::new().await;
-    scene.damage(&format!("UPDATE mq_jobs SET record = x'ff' WHERE id = '{}'", scene.ready));
+    scene.damage(&format!("UPDATE mq_jobs SET record = x'0f' WHERE id = '{}'", scene.ready));
     scene.damage(&format!("UPDATE mq_jobs SET record = x'01' WHERE id = '{}'", scene.running));
     scene.assert_sound().await;
 }

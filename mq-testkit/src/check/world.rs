@@ -379,9 +379,10 @@ impl Watched {
         let (mut sum, mut spared, mut until) = (0, 0, since);
         for (from, end) in self.0[first..].iter().take_while(|(from, _)| *from < to) {
             let from = (*from).max(since);
-            spared += if from - until >= lease { lease / 2 } else { 0 };
+            spared += if from.saturating_sub(until) >= lease { lease / 2 } else { 0 };
             until = (*end).min(to);
-            sum += until - from;
+            // A fault may have begun after the takeover that its process has suffered.
+            sum += until.saturating_sub(from);
         }
         u64::saturating_sub(sum, spared)
     }
