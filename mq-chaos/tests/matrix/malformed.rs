@@ -121,7 +121,9 @@ fn mutants(count: usize, rng: &mut Rng) -> Vec<Vec<u8>> {
 async fn f83_whatever_the_bytes_are_they_are_kept_and_harm_nobody(store: Store) {
     let desk = Desk::at(&store).await;
     let all = mutants(Tier::of_this_run().pick(1_000, 10_000, 10_000), &mut chance());
-    let mut holder = plain(&desk.queue, &Record::new(Mutant::KIND, &b""[..]));
+    let mut record = Record::new(Mutant::KIND, &b""[..]);
+    record.idempotency_key = Some(KEY.into());
+    let mut holder = plain(&desk.queue, &record);
     holder.idempotency_key = Some(KEY.to_owned());
     holder.schedule = Schedule::After(Duration::from_secs(36_000));
     let (holder, again) = (desk.put(holder.clone()).await, holder);
