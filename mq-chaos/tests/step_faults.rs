@@ -30,6 +30,10 @@ async fn at(store: Store, step: &str, action: &str) {
     let fail = format!("{step}={action}@2");
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
     let victim = fleet.add(Some(&fail));
+    if action == "panic" {
+        // Whatever it gives up by that: the process goes on.
+        scene.fault_began("panic", vec![fleet.worker(victim).pid()]);
+    }
     let jobs: Vec<_> = (0..30)
         .map(|number| Chaos {
             child: number % 3 == 0,
@@ -43,8 +47,11 @@ async fn at(store: Store, step: &str, action: &str) {
     let hit = wait_for_hit(&mut fleet, victim, action).await;
     fleet.add(None);
     if action == "stop" {
+        // It froze itself, and only who waits for it can tell.
+        let frozen = scene.fault_began("freeze", vec![fleet.worker(victim).pid()]);
         lasts(LEASE * 2).await;
         fleet.worker(victim).thaw();
+        scene.fault_ended(frozen);
     }
     // A worker that reaps is only there once somebody has died: those steps may lie in the new one.
     scene.rest_reviving(&mut fleet).await;
