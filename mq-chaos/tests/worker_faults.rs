@@ -200,7 +200,8 @@ async fn f12_a_restarted_worker_is_not_mistaken_for_the_dead_one(store: Store) {
 async fn a_keeper_that_panics_is_started_again(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
-    fleet.add(Some("beat.asking=panic@2"));
+    let victim = fleet.add(Some("beat.asking=panic@2"));
+    scene.fault_began("panic", vec![fleet.worker(victim).pid()]);
     fleet.add(None);
     scene.enqueue(&jobs(16, 3 * LEASE.as_millis() as u64)).await;
     let stats = scene.rest().await;
