@@ -229,6 +229,20 @@ rule! { the_changelog_begins_with_this_version: lists::stale_changelog,
     ]
 }
 
+rule! { the_report_quotes_the_promise: lists::misquoted_promise,
+    good: [
+        ("docs/promise.md", "# P\n\n**P1 A** is\nb.\n\nother\n"),
+        ("docs/reliability.md", "word\n\n**P1 A** is\nb.\n"),
+    ],
+    bad: [
+        [
+            ("docs/promise.md", "**P1 A** is\nb.\n\n**P2** c"),
+            ("docs/reliability.md", "**P1 A** is\nb."),
+        ],
+        [("docs/promise.md", "**P1 A** is b.")],
+    ]
+}
+
 rule! { every_file_is_compiled: lists::unreachable_files,
     good: [("a/src/lib.rs", "mod b;"), ("a/src/b.rs", "mod c;\nmod d;"), ("a/src/b/c.rs", ""),
         ("a/src/b/d/mod.rs", ""), ("src/lib.rs", "")],

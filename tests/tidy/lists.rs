@@ -63,6 +63,17 @@ pub(crate) fn stale_changelog(repo: &Repo) -> Vec<Finding> {
     vec![changelog.whole(format!("begins with `{head}`, but the version is {version}"))]
 }
 
+/// Clauses of the promise that the report on reliability does not quote word for word.
+pub(crate) fn misquoted_promise(repo: &Repo) -> Vec<Finding> {
+    const REPORT: &str = "docs/reliability.md";
+    let Some(promise) = repo.find("docs/promise.md") else { return Vec::new() };
+    let Some(report) = repo.find(REPORT) else { return vec![missing(REPORT, "is not there")] };
+    let clauses = promise.text.split("\n\n").filter(|part| part.starts_with("**P"));
+    let lacks = clauses.filter(|clause| !report.text.contains(clause.trim()));
+    let name = |clause: &str| clause.split_whitespace().next().unwrap_or("").replace('*', "");
+    lacks.map(|clause| report.whole(format!("does not quote {} as it is", name(clause)))).collect()
+}
+
 /// Files that no `mod` reaches: the compiler does not see them, and nobody notices.
 pub(crate) fn unreachable_files(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
