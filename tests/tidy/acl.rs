@@ -9,7 +9,7 @@ const PAGE: &str = "docs/operate.md";
 /// What the client library sends by itself to introduce itself.
 const GREETINGS: [&str; 4] = ["hello", "auth", "select", "ping"];
 /// What announces the name of a command, in Lua and in Rust.
-const CALLS: [&str; 4] = ["redis.call('", "redis.pcall('", "cmd(\"", "command(\""];
+const CALLS: [&str; 5] = ["redis.call('", "redis.pcall('", "cmd(\"", "command(\"", "step(\""];
 
 /// Commands that the documented user may not use, and rights that nothing needs.
 pub(crate) fn wrong_rights(repo: &Repo) -> Vec<Finding> {
