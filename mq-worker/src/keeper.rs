@@ -104,7 +104,8 @@ fn persist<R>(make: impl Fn() -> std::io::Result<R>, ends: &Signal) -> Option<R>
                  process more open files"
             ),
         }
-        std::thread::sleep(RESTART_PAUSE);
+        // Awake early is no harm.
+        std::thread::park_timeout(RESTART_PAUSE);
     }
     None
 }
