@@ -8,7 +8,9 @@
  * So may a copy, of a process that died before its fsync was carried out.
  *
  * MQ_POWER_CUT=3 makes the process die in front of its third fsync. MQ_POWER_DELAY_MS=1000 makes
- * each fsync of a log take a second longer.
+ * each fsync of a log take a second longer. A file `fail` in MQ_POWER_DISK makes the next fsync of a
+ * log fail; those after it succeed and bring nothing to the disk, as Linux counts pages as written
+ * that could not be.
  *
  * Only files directly in MQ_POWER_DIR count. One lock orders the copies of all processes, so that
  * nothing older ever replaces what is newer.
@@ -127,13 +129,37 @@ static void cut(void)
         kill(getpid(), SIGKILL);
 }
 
+static int is_log(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 4 && strcmp(name + length - 4, "-wal") == 0;
+}
+
 static void delay(const char *name)
 {
     const char *ms = getenv("MQ_POWER_DELAY_MS");
-    size_t length = strlen(name);
 
-    if (ms != NULL && length > 4 && strcmp(name + length - 4, "-wal") == 0)
+    if (ms != NULL && is_log(name))
         usleep(1000 * (useconds_t)atoi(ms));
+}
+
+/* Whether the disk fails now, for all processes together once. */
+static int fails(void)
+{
+    char to_fail[PATH_MAX], failed[PATH_MAX];
+
+    in_disk(to_fail, "fail");
+    in_disk(failed, "failed");
+    return rename(to_fail, failed) == 0;
+}
+
+static int has_failed(void)
+{
+    char failed[PATH_MAX];
+
+    in_disk(failed, "failed");
+    return access(failed, F_OK) == 0;
 }
 
 static int record(int fd, sync_call *sync)
@@ -146,6 +172,12 @@ static int record(int fd, sync_call *sync)
         return sync(fd);
     cut();
     delay(name);
+    if (is_log(name) && fails()) {
+        errno = EIO;
+        return -1;
+    }
+    if (is_log(name) && has_failed())
+        return sync(fd);
     held = lock();
     in_disk(image, name);
     copy_by(fd, image);

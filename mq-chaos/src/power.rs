@@ -63,6 +63,13 @@ impl Disk {
         variables(&self.shim, &self.folder("store"), &self.folder("disk"))
     }
 
+    /// Makes the next sync of a log fail, of whatever process. Those after it succeed, but the disk
+    /// gets nothing more of the log.
+    pub fn fail(&self) {
+        let marker = self.folder("disk").join("fail");
+        fs::write(&marker, "").unwrap_or_else(|error| panic!("{marker:?}: {error}"));
+    }
+
     /// Cuts the power: the store goes on with what the disk has. All processes must be dead.
     pub fn cut(&mut self, left: Left, rng: &mut Rng) {
         let (store, disk) = (self.folder("store"), self.folder("disk"));
@@ -105,11 +112,14 @@ pub(crate) fn variables(shim: &Path, store: &Path, disk: &Path) -> Vec<(&'static
     all.into_iter().map(|(name, path)| (name, path.display().to_string())).collect()
 }
 
-/// Files that a disk keeps. The index of the log is shared memory, and the rest is the shim's.
+/// Files that are the shim's own.
+const OWN: [&str; 3] = ["lock", "fail", "failed"];
+
+/// Files that a disk keeps. The index of the log is shared memory.
 pub(crate) fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
-    let counts = |name: &String| !name.ends_with("-shm") && name != "lock";
+    let counts = |name: &String| !name.ends_with("-shm") && !OWN.contains(&name.as_str());
     entries.filter_map(name).filter(counts).collect()
 }
 

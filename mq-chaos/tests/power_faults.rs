@@ -141,3 +141,28 @@ async fn f71_a_power_cut_takes_two_seconds_at_most_and_from_an_idle_file_nothing
     assert!(busy > 50, "{busy}");
     assert_eq!(slow, slow_gone);
 }
+
+/// A disk that fails once and then claims to be well. How many of the acknowledged jobs it lacks.
+async fn fail(synchronous: &str) -> usize {
+    let scene = Scene::new("sqlite::memory:").await;
+    let mut disk = Disk::new(scene.dir());
+    let settings = producing(settings(&scene, &disk, synchronous), 20, 0);
+    let mut producer = Fleet::start(PRODUCER, settings, 1);
+    scene.until_acked(20, || false).await;
+    disk.fail();
+    // Twice what may be lost, so that whoever goes on acknowledging is found out.
+    lasts(AGE_MAX * 2).await;
+    assert!(producer.worker(0).exit_status().is_none(), "refused, and not dead");
+    producer.kill9();
+    disk.cut(Left::Nothing, &mut Rng::seeded(0));
+    let missing = missing(&scene, &disk, 0, &HashSet::new());
+    eprintln!("{synchronous}: {} acknowledged, {} lost", scene.acks(), missing.len());
+    missing.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f71_after_a_sync_that_failed_nothing_is_acknowledged() {
+    let (normal, full) = tokio::join!(fail("normal"), fail("full"));
+    assert!(normal > 0, "the disk did not fail");
+    assert_eq!(full, 0, "acknowledged at the level `Disk`, and gone");
+}

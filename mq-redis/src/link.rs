@@ -228,7 +228,9 @@ impl Link {
             match self.try_on(&connection, request.pipeline(), deadline).await {
                 Ok(values) => return Ok(values),
                 Err(Broken::OutOfTime) => return Err(self.unanswered(deadline)),
-                Err(_) if request.is_sent_once() => return Err(self.unanswered(deadline)),
+                Err(_) if request.is_sent_once() => {
+                    return Err(fault::cut_off(&self.shared.settings, self.cause().as_ref()));
+                }
                 Err(Broken::Lost(_) | Broken::Deaf) => was_sent = true,
             }
         }

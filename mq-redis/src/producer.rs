@@ -256,7 +256,8 @@ fn unavailable(link: &Link, patience: Duration) -> EngineError {
 fn unknown(patience: Duration) -> EngineError {
     let message = format!(
         "the jobs were sent, and no answer came within {patience:.1?}: they may or may not be \
-         stored; enqueueing the same jobs again is safe"
+         stored; sending the same job ids again is safe, and enqueueing anew if the jobs have \
+         idempotency keys"
     );
     let is_wrong = mutant::is(15);
     let kind = if is_wrong { EngineErrorKind::Unavailable } else { EngineErrorKind::Unknown };

@@ -1,5 +1,6 @@
 //! The engine: each method hands its operation to the writer's thread.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use mq_core::engine::{
 };
 use mq_core::{JobId, QueueName, WorkerId};
 
+use crate::disk::Disk;
 use crate::error::{Result, check_len};
 use crate::hub::Hub;
 use crate::open::{self, Opened};
@@ -38,6 +40,7 @@ pub struct SqliteEngine {
     #[cfg_attr(not(feature = "testclock"), expect(dead_code, reason = "only tests set it"))]
     time: Time,
     durability: Durability,
+    disk: Disk,
     /// What tells this store from all others.
     store: String,
     /// What an operator should mend.
@@ -55,7 +58,7 @@ impl SqliteEngine {
         let opening = tokio::task::spawn_blocking(move || open::open(&settings));
         let opened = opening.await.map_err(|error| broken("opening the file failed", error))??;
         let started = Self::start(opened, durability);
-        started.map_err(|error| broken("no thread can be started", error))
+        started.map_err(|error| broken("the engine cannot be started", error))
     }
 
     fn start(opened: Opened, durability: Durability) -> std::io::Result<Self> {
@@ -63,11 +66,13 @@ impl SqliteEngine {
         let Opened { writer, readers, watch, space, store, warnings } = opened;
         let session = |conn| Session::new(conn, time.clone(), watch.clone());
         let readers: Vec<_> = readers.into_iter().map(session).collect();
+        let disk = Disk::new(watch.as_ref().map_or_else(PathBuf::new, |w| w.path().to_owned()));
         let syncer = watch.as_ref().filter(|_| durability == Durability::Disk1s);
-        let syncer = syncer.map(|watch| Syncer::start(watch.wal().to_owned())).transpose()?;
-        let writer = Writer::start(session(writer), space, syncer, Arc::clone(&hub))?;
+        let syncer = syncer.map(|watch| Syncer::start(watch.wal(), disk.clone())).transpose()?;
+        let hub_of = Arc::clone(&hub);
+        let writer = Writer::start(session(writer), space, syncer, disk.clone(), hub_of)?;
         let readers = (!readers.is_empty()).then(|| Readers::start(readers)).transpose()?;
-        Ok(Self { writer, readers, hub, time, durability, store, warnings })
+        Ok(Self { writer, readers, hub, time, durability, disk, store, warnings })
     }
 
     async fn read<T, F>(&self, question: F) -> Result<T>
@@ -262,11 +267,11 @@ impl Engine for SqliteEngine {
     }
 
     fn durability(&self) -> Durability {
-        self.durability
+        if self.disk.has_failed() { Durability::Memory } else { self.durability }
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
+        self.warnings.iter().cloned().chain(self.disk.warning()).collect()
     }
 
     /// The threads are no tasks of any runtime, so a handle may go on while the runtime of

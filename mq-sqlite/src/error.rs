@@ -1,5 +1,6 @@
 //! From SQLite's errors to those of the contract.
 
+use std::ffi::c_int;
 use std::fmt;
 
 use mq_core::engine::{EngineError, EngineErrorKind};
@@ -35,6 +36,10 @@ pub(crate) fn of(error: Error) -> EngineError {
             EngineErrorKind::Damaged,
             "the database file is damaged: stop all programs that use it and restore a copy",
         ),
+        Some(_) if extended.is_some_and(is_sync) => (
+            EngineErrorKind::Unknown,
+            "the disk failed while the database was synced: check the disk",
+        ),
         Some(ErrorCode::TooBig) => {
             (EngineErrorKind::Invalid, "a value is larger than SQLite can take: make it smaller")
         }
@@ -44,16 +49,32 @@ pub(crate) fn of(error: Error) -> EngineError {
             "the database holds what mq did not write: see which program changed it",
         ),
     };
-    EngineError::new(kind, text).with_source(Cause(printable(&error.to_string())))
+    let is_sync = extended.is_some_and(is_sync);
+    let cause = Cause { text: printable(&error.to_string()), is_sync };
+    EngineError::new(kind, text).with_source(cause)
+}
+
+fn is_sync(extended: c_int) -> bool {
+    matches!(extended, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+}
+
+/// What SQLite says if it is that a sync failed.
+pub(crate) fn failed_sync(error: &EngineError) -> Option<&impl fmt::Display> {
+    let cause: &Cause = std::error::Error::source(error)?.downcast_ref()?;
+    cause.is_sync.then_some(cause)
 }
 
 /// What SQLite says. It quotes names and values of the file, which may be anything.
 #[derive(Debug)]
-struct Cause(String);
+struct Cause {
+    text: String,
+    /// Whether a sync has failed.
+    is_sync: bool,
+}
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

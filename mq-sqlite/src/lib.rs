@@ -8,10 +8,11 @@
 //!   `readers`. How operations become a transaction: `work`, `session`. What an operation sees of
 //!   it: `tx`, `jobs`, `column`.
 //! * Transactions of the application's own: `transaction`.
-//! * What can go wrong with a file: `watch`, `space`, `syncer`; with a clock: `time`.
+//! * What can go wrong with a file: `watch`, `space`, `syncer`, `disk`; with a clock: `time`.
 //! * Idle workers: `hub`.
 
 mod column;
+mod disk;
 mod driver;
 mod engine;
 mod error;

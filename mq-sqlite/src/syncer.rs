@@ -6,14 +6,17 @@
 //! syncs the log: at once after the first commit, and not again within [`PAUSE`]. When the disk is
 //! so slow that this would break the promise, the writer waits for it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mq_core::clock::now;
+
+use crate::disk::Disk;
+use crate::error::Result;
 
 /// Half of what [`Durability::Disk1s`](mq_core::engine::Durability) allows to be lost: the other
 /// half is for the disk.
@@ -26,12 +29,14 @@ const LATE: Duration = Duration::from_millis(1_800);
 pub(crate) struct Syncer {
     commits: SyncSender<()>,
     log: Arc<Log>,
+    /// The log for the writer, when it syncs by itself.
+    file: File,
 }
 
-/// The log, and since when it has had something that the disk may lack.
+/// Since when the log has had something that the disk may lack.
 #[derive(Debug)]
 struct Log {
-    path: PathBuf,
+    disk: Disk,
     open: Mutex<Option<Open>>,
 }
 
@@ -44,42 +49,33 @@ struct Open {
 
 impl Syncer {
     /// Starts the thread for this log.
-    pub(crate) fn start(path: PathBuf) -> io::Result<Self> {
-        let log = Arc::new(Log { path, open: Mutex::default() });
+    pub(crate) fn start(path: &Path, disk: Disk) -> io::Result<Self> {
+        let log = Arc::new(Log { disk, open: Mutex::default() });
+        let (file, threads) = (open(path)?, open(path)?);
         // One place: a commit that finds it taken is covered by the sync that is still to come.
         let (commits, receiver) = sync_channel(1);
         let its = Arc::clone(&log);
-        let work = move || run(&its, &receiver);
+        let work = move || run(&its, &threads, &receiver);
         std::thread::Builder::new().name("mq-sqlite-sync".to_owned()).spawn(work)?;
-        Ok(Self { commits, log })
+        Ok(Self { commits, log, file })
     }
 
-    /// Something was committed, and nobody was told yet. Returns when they may be.
-    pub(crate) fn note(&self) {
+    /// Something was committed, and nobody was told yet. Returns when they may be, or an error if
+    /// they must not.
+    pub(crate) fn note(&self) -> Result<()> {
         let first = self.log.note(now());
         // Full is as good, and without the thread there is nobody to tell.
         let _ = self.commits.try_send(());
         if first.elapsed() > LATE {
-            // The thread reports what goes wrong.
-            let _ = self.log.sync();
+            self.log.sync(&self.file);
         }
+        self.log.disk.doubt().map_or(Ok(()), Err)
     }
 }
 
-fn run(log: &Log, commits: &Receiver<()>) {
-    let mut is_warned = false;
-    while commits.recv().is_ok() {
-        match log.sync() {
-            Ok(()) => is_warned = false,
-            Err(error) if !is_warned => {
-                is_warned = true;
-                tracing::error!(
-                    "{} cannot be synced, a power loss may take more than a second: {error}",
-                    log.path.display()
-                );
-            }
-            Err(_) => {}
-        }
+fn run(log: &Log, file: &File, commits: &Receiver<()>) {
+    while commits.recv().is_ok() && !log.disk.has_failed() {
+        log.sync(file);
         // Awake early is no harm.
         std::thread::park_timeout(PAUSE);
     }
@@ -107,23 +103,21 @@ impl Log {
             .map(|open| Open { first: open.first.max(begun), ..open });
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn sync(&self, file: &File) {
         let begun = now();
-        sync(&self.path)?;
-        self.covered(begun);
-        Ok(())
+        match file.sync_data() {
+            Ok(()) => self.covered(begun),
+            Err(error) => self.disk.failed(error, self.open().map(|open| open.first)),
+        }
     }
 }
 
-/// By a descriptor of its own: SQLite's locks are on its other files, so closing one of the log
-/// gives none of them up. Not kept, because the log may be removed and made again.
-fn sync(log: &Path) -> io::Result<()> {
-    match OpenOptions::new().read(true).write(true).open(log) {
-        Ok(log) => log.sync_data(),
-        // All of it is in the database, which SQLite has synced then.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+/// A descriptor for one thread, kept for good. What the disk could not take is told once to each
+/// that is open at the time, also if it was another process that synced, or nobody; one that is
+/// opened later may be told nothing. Closing it gives up none of SQLite's locks, which are on its
+/// other files.
+fn open(log: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(log)
 }
 
 #[cfg(test)]
@@ -132,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_commit_is_open_until_a_sync_that_began_after_it() {
-        let log = Log { path: PathBuf::new(), open: Mutex::default() };
+        let log = Log { disk: Disk::new("jobs.db".into()), open: Mutex::default() };
         let (start, second) = (now(), Duration::from_secs(1));
         assert_eq!(log.note(start), start);
         assert_eq!(log.note(start + second), start, "the first one counts");

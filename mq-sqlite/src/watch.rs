@@ -35,6 +35,12 @@ impl Watch {
         std::fs::metadata(self.wal()).map_or(0, |data| data.len())
     }
 
+    /// Where the database is.
+    pub(crate) fn path(&self) -> &Path {
+        let [(path, _), _] = &self.files;
+        path
+    }
+
     /// Where the log is.
     pub(crate) fn wal(&self) -> &Path {
         let [_, (wal, _)] = &self.files;

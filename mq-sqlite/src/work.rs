@@ -131,7 +131,9 @@ fn late(deadline: Duration, never: bool) -> EngineError {
                     transaction that was left open";
         (EngineErrorKind::Unavailable, text)
     } else {
-        (EngineErrorKind::Unknown, "it may still be stored; repeating it is safe")
+        let text = "it may still be stored; sending the same job ids again is safe, and \
+                    enqueueing anew if the jobs have idempotency keys";
+        (EngineErrorKind::Unknown, text)
     };
     EngineError::new(kind, format!("the database was busy for more than {deadline:?}: {text}"))
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use mq_core::engine::{EngineError, EngineErrorKind};
 
-use crate::error::Result;
+use crate::disk::Disk;
+use crate::error::{self, Result};
 use crate::hub::Hub;
 use crate::session::Session;
 use crate::space::Space;
@@ -40,10 +41,11 @@ impl Writer {
         session: Session,
         space: Option<Space>,
         syncer: Option<Syncer>,
+        disk: Disk,
         hub: Arc<Hub>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let thread = Thread { session, space, syncer, hub, version: 0 };
+        let thread = Thread { session, space, syncer, disk, hub, version: 0 };
         std::thread::Builder::new()
             .name("mq-sqlite".to_owned())
             .spawn(move || thread.run(&receiver))?;
@@ -101,6 +103,7 @@ struct Thread {
     space: Option<Space>,
     /// None where each commit waits for the disk, or there is no disk.
     syncer: Option<Syncer>,
+    disk: Disk,
     hub: Arc<Hub>,
     /// SQLite's count of the commits of others.
     version: i64,
@@ -137,6 +140,10 @@ impl Thread {
     }
 
     fn serve(&mut self, mut group: Vec<Box<dyn Work>>) {
+        if let Some(refusal) = self.disk.refusal() {
+            refuse(group, &refusal);
+            return;
+        }
         let conn = self.session.conn();
         if group.iter().any(|work| work.mode() == Mode::Grow)
             && let Some(refusal) = self.space.as_mut().and_then(|space| space.refusal(conn))
@@ -165,11 +172,12 @@ impl Thread {
     }
 
     fn answer(&self, group: Vec<Box<dyn Work>>, outcome: Result<Vec<Wake>>) {
-        match outcome {
+        let noted = outcome.and_then(|wakes| {
+            self.syncer.as_ref().map_or(Ok(()), Syncer::note)?;
+            Ok(wakes)
+        });
+        match noted {
             Ok(wakes) => {
-                if let Some(syncer) = &self.syncer {
-                    syncer.note();
-                }
                 for work in group {
                     work.answer(None);
                 }
@@ -177,9 +185,11 @@ impl Thread {
             }
             Err(error) => {
                 tracing::debug!("a transaction failed: {error}");
-                for work in group {
-                    work.answer(Some(again(&error)));
+                if let Some(cause) = error::failed_sync(&error) {
+                    // Nothing that was acknowledged: SQLite takes back what it could not sync.
+                    self.disk.failed(cause, None);
                 }
+                refuse(group, &error);
             }
         }
     }
@@ -211,10 +221,14 @@ impl Thread {
 fn turn_away(group: Vec<Box<dyn Work>>, refusal: &EngineError) -> Vec<Box<dyn Work>> {
     let (new, others): (Vec<_>, Vec<_>) =
         group.into_iter().partition(|work| work.mode() == Mode::Grow);
-    for work in new {
+    refuse(new, refusal);
+    others
+}
+
+fn refuse(group: Vec<Box<dyn Work>>, refusal: &EngineError) {
+    for work in group {
         work.answer(Some(again(refusal)));
     }
-    others
 }
 
 #[cfg(test)]
@@ -223,10 +237,15 @@ mod tests {
     use crate::time::Time;
 
     fn writer() -> Writer {
+        let disk = Disk::new("jobs.db".into());
+        start(None, disk)
+    }
+
+    fn start(syncer: Option<Syncer>, disk: Disk) -> Writer {
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
         crate::tables::set_up(&mut conn, false, "").unwrap();
         let session = Session::new(conn, Time::new(), None);
-        Writer::start(session, None, None, Arc::default()).unwrap()
+        Writer::start(session, None, syncer, disk, Arc::default()).unwrap()
     }
 
     #[tokio::test]
@@ -249,5 +268,30 @@ mod tests {
         let names = "SELECT group_concat(name, ', ' ORDER BY name) FROM mq_queues";
         let names = writer.run(Mode::Read, |tx| tx.row(names, (), |row| row.get(0))).await;
         assert_eq!(names.unwrap(), Some("after, before".to_owned()));
+    }
+
+    /// A log that cannot be synced, which Linux says of this device with EINVAL.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn after_a_sync_that_failed_nothing_is_stored() {
+        let disk = Disk::new("jobs.db".into());
+        let syncer = Syncer::start(std::path::Path::new("/dev/null"), disk.clone()).unwrap();
+        let writer = start(Some(syncer), disk.clone());
+        let write = || writer.run(Mode::Write, |tx| tx.execute("DELETE FROM mq_queues", ()));
+        // This may be acknowledged: the level allows it to be lost.
+        let first = write().await;
+        let told = |error: EngineError| error.kind() == EngineErrorKind::Unknown;
+        assert!(first.err().is_none_or(told));
+        let failed = async {
+            while !disk.has_failed() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), failed).await.expect("a failed sync");
+        for _ in 0..2 {
+            let error = write().await.unwrap_err();
+            assert_eq!(error.kind(), EngineErrorKind::Damaged);
+            assert!(error.to_string().contains("jobs.db"), "{error}");
+        }
     }
 }

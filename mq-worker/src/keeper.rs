@@ -28,6 +28,8 @@ use crate::shared::Shared;
 const STOP_MAX: Duration = Duration::from_secs(3);
 /// Every so many beats ask which claims hold jobs: once per lease.
 const NAMING_INTERVAL: u32 = 3;
+/// Between two tries to start again; a stop waits for no more than that.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// When an aborted task that has not ended must be blocking its thread.
 const ABORT_MAX: Duration = Duration::from_secs(1);
 
@@ -62,7 +64,7 @@ impl Keeper {
                         target: TARGET_WORKER,
                         "the keeper of leases panicked and is started again; please report this"
                     );
-                    next = self::runtime().ok();
+                    next = persist(self::runtime, &ends);
                 }
                 // Not joined: a name lookup that hangs must not hold up the stop.
                 runtime.shutdown_background();
@@ -88,6 +90,24 @@ impl Drop for Keeper {
 
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Tries until there is a runtime, which needs descriptors, or the worker has ended: a worker
+/// without its keeper would lose its leases one by one, for ever.
+fn persist<R>(make: impl Fn() -> std::io::Result<R>, ends: &Signal) -> Option<R> {
+    while !ends.is_fired() {
+        match make() {
+            Ok(made) => return Some(made),
+            Err(error) => tracing::error!(
+                target: TARGET_WORKER, %error,
+                "the keeper of leases cannot be started again yet, leases may end; allow this \
+                 process more open files"
+            ),
+        }
+        // Awake early is no harm.
+        std::thread::park_timeout(RESTART_PAUSE);
+    }
+    None
 }
 
 struct FireOnDrop(Signal);
@@ -289,5 +309,28 @@ impl Aborted {
         let attempt = &held.attempt;
         let (id, kind) = (attempt.id.to_string(), attempt.kind.to_string());
         Some(Self { handle, id, kind, deadline: at + ABORT_MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn the_keeper_starts_again_as_soon_as_it_can_and_gives_up_only_at_the_end() {
+        let (ends, tries) = (Signal::new(), Cell::new(0));
+        let later = || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 2 { Err(Error::from(ErrorKind::Other)) } else { Ok(tries.get()) }
+        };
+        assert_eq!(persist(later, &ends), Some(2));
+        let never = || -> std::io::Result<()> {
+            ends.fire();
+            Err(Error::from(ErrorKind::Other))
+        };
+        assert_eq!(persist(never, &ends), None);
     }
 }

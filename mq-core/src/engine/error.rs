@@ -19,7 +19,9 @@ pub struct EngineError {
 pub enum EngineErrorKind {
     /// The store was not reached in time; the request surely had no effect.
     Unavailable,
-    /// The store was lost in the middle; the request may have had its effect. Repeating it is safe.
+    /// The store was lost in the middle; the request may have had its effect. Repeating the same
+    /// one is safe, with the same ids: to enqueue anew makes another job, unless it has an
+    /// idempotency key.
     Unknown,
     /// The store is at its memory or disk limit and refuses to take more.
     Full,

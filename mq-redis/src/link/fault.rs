@@ -154,6 +154,15 @@ pub(super) fn unanswered(
     with_cause(EngineError::new(EngineErrorKind::Unknown, message), cause)
 }
 
+/// The connection was lost under a request that is not sent again.
+pub(super) fn cut_off(settings: &Settings, cause: Option<&RedisError>) -> EngineError {
+    let message = format!(
+        "the connection to {settings} was lost before an answer came; the request may or may not \
+         have been carried out"
+    );
+    with_cause(EngineError::new(EngineErrorKind::Unknown, message), cause)
+}
+
 fn with_cause(error: EngineError, cause: Option<&RedisError>) -> EngineError {
     match cause {
         Some(cause) => error.with_source(cause.clone()),

@@ -436,7 +436,8 @@ fn outcome(replies: Vec<Option<EnqueueReply>>, error: Option<EngineError>) -> An
     if replies.iter().any(Option::is_some) {
         let message = format!(
             "the jobs of some queues were stored and those of others were not ({error}); \
-             enqueueing the same jobs again is safe"
+             sending the same job ids again is safe, and enqueueing anew if the jobs have \
+             idempotency keys"
         );
         return Err(EngineError::new(EngineErrorKind::Unknown, message));
     }
