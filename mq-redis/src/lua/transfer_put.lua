@@ -26,8 +26,8 @@
 -- ARGV[group 7] level
 -- ARGV[group 8] key  idempotency key or ''
 -- Returns per job: 'applied', also if it was put before; 'busy' if the job is itself being moved
--- away from here, by a hand-over that must be completed first; 'late' if the note was read so long ago that what was put
--- may be forgotten again.
+-- away from here, by a hand-over that must be completed first; 'late' if its note was read so long
+-- ago that what was put may be forgotten again.
 
 local now = now_ms(ARGV[1])
 local at = {

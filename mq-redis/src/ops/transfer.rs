@@ -141,8 +141,8 @@ async fn settle_listed(
     Ok(settled)
 }
 
-/// A queue from which jobs were transferred, and when. The hour is part of the entry, so that an old
-/// one can be removed beside a transfer that begins just then: that one has its own.
+/// A queue from which jobs were transferred, and when. The hour is part of the entry, so that an
+/// old one can be removed beside a transfer that begins just then: that one has its own.
 struct Listed {
     hour: u64,
     from: QueueName,
