@@ -93,7 +93,7 @@ pub async fn looked_at(replies: Wire) -> Result<Vec<String>, EngineError> {
 pub fn keys(prefix: &str, queue: &QueueName, worker: &[u8], producer: &str) -> Vec<String> {
     let all = Keys::new(prefix);
     let keys = all.queue(queue);
-    let mut names = vec![all.queues(), all.store()];
+    let mut names = vec![all.queues(), all.transfers(), all.store()];
     names.extend(keys.all_fixed());
     names.extend([0, 1, 2].map(|level| keys.ready(level)));
     names.extend([keys.claims(worker), keys.producer(producer)]);

@@ -39,6 +39,12 @@ impl Keys {
         format!("{}:queues", self.prefix)
     }
 
+    /// SET: `hour queue`, of queues from which jobs were transferred in the last day, or which have
+    /// jobs on their way; hours since 1970.
+    pub(crate) fn transfers(&self) -> String {
+        format!("{}:transfers", self.prefix)
+    }
+
     /// STRING: the name that tells this store from all others.
     pub(crate) fn store(&self) -> String {
         format!("{}:store", self.prefix)
@@ -118,7 +124,7 @@ keys! {
     grace = "grace";
     /// HASH: id to note, of jobs on their way to another queue.
     moving = "moving";
-    /// ZSET: hand-overs from other queues that were put here, time in ms.
+    /// ZSET: hand-overs that took a job from here or put it here, time in ms.
     moved = "moved";
 }
 
@@ -243,7 +249,9 @@ mod tests {
             if one != other {
                 let others = all(&keys.queue(&other));
                 prop_assert!(others.iter().all(|key| !distinct.contains(key)));
-                prop_assert!(!others.contains(&keys.queues()) && !others.contains(&keys.store()));
+                for key in [keys.queues(), keys.transfers(), keys.store()] {
+                    prop_assert!(!others.contains(&key));
+                }
             }
         }
     }

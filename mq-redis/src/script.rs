@@ -123,7 +123,7 @@ scripts! {
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "same_history", "tally"];
     TRANSFER_TAKE = "transfer_take", " flags=allow-oom",
-        ["typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
+        ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out"];
     TRANSFER_PUT = "transfer_put", " flags=allow-oom",
         ["now_ms", "typed", "level_of", "make_ready", "key_holder", "revive_key"];

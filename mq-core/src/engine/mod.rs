@@ -191,9 +191,10 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError>;
 
     /// Moves jobs that wait or are dead to another queue of the same store, keeping their id,
-    /// history, due time and key. Interrupted half way, it is completed by any later `prune`;
-    /// repeated, it answers [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue
-    /// it is `Invalid`.
+    /// history, due time and key. Interrupted half way, it is completed by any later `prune`, of
+    /// whichever queue, for nobody may serve the one that the jobs leave; until then such a job is
+    /// scheduled. It is put there once, however late that is. Repeated, it answers
+    /// [`NotFound`](Act::NotFound) for jobs that have gone. To the same queue it is `Invalid`.
     async fn transfer(
         &self,
         from: &QueueName,

@@ -60,9 +60,9 @@ fn check(bytes: &[u8]) {
     let distinct: HashSet<&String> = ones.iter().collect();
     assert_eq!(distinct.len(), ones.len(), "{ones:?}");
     let others = look(&prefix, &other);
-    // The first two are those of the store, and the last two those of a worker and a producer.
+    // The first three are those of the store, and the last two those of a worker and a producer.
     let shared = |at: usize| match at {
-        0 | 1 => true,
+        0..=2 => true,
         _ if one.queue != other.queue => false,
         at if at == ones.len() - 2 => one.worker == other.worker,
         at if at == ones.len() - 1 => one.producer == other.producer,
@@ -79,7 +79,7 @@ fn look(prefix: &str, names: &Names) -> Vec<String> {
         assert!(key.starts_with(&format!("{prefix}:")), "{key}");
         let odd = |c: char| !c.is_ascii_graphic() || matches!(c, '*' | '?' | '[' | '\\' | '^');
         assert!(!key.contains(odd), "{key}");
-        if at >= 2 {
+        if at >= 3 {
             let (before, rest) = key.split_once("{").expect("a hash tag");
             let (tag, after) = rest.split_once("}").expect("its end");
             assert_eq!(

@@ -18,7 +18,8 @@
 -- KEYS[16] moving
 -- KEYS[17] stats
 -- KEYS[18] wake
--- KEYS[18+w] claims:<W>  of the w-th worker in ARGV
+-- KEYS[19] moved
+-- KEYS[19+w] claims:<W>  of the w-th worker in ARGV
 -- ARGV[1] depth  'look' spares the ready lists, 'deep' searches them, 'mend' also repairs
 -- ARGV[2] count  of the workers whose ids follow
 -- ARGV[2+w] worker  the w-th of them
@@ -32,7 +33,7 @@ local at = job_keys()
 local names = registered(at.workers)
 if not names then return 'RETRY' end
 local held = {}
-for _, receipt in ipairs(receipts(names, 18)) do
+for _, receipt in ipairs(receipts(names, 19)) do
   for p = 1, #receipt.ids - 21, 22 do
     local id = receipt.ids:sub(p, p + 21)
     held[id] = held[id] or {}

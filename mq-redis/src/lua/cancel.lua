@@ -19,7 +19,8 @@
 -- KEYS[16] moving
 -- KEYS[17] stats
 -- KEYS[18] wake
--- KEYS[18+w] claims:<W>  of the w-th worker in ARGV
+-- KEYS[19] moved
+-- KEYS[19+w] claims:<W>  of the w-th worker in ARGV
 -- ARGV[1] now  test clock, or '' for the server's
 -- ARGV[2] count  of the workers whose ids follow
 -- ARGV[2+w] worker  the w-th of them

@@ -16,6 +16,7 @@
 -- ARGV[2] batch  at most so many of each sort, at most 1000
 -- ARGV[3] dead_count  to be kept
 -- ARGV[4] dead_age_ms  beyond which they go
+-- ARGV[5] settled  '1' if no hand-over is under way that began before; others are remembered
 -- Returns {now, how many entries were removed, 1 if some sort reached the batch, else 0, ids of
 -- dead letters to be removed}.
 
@@ -48,7 +49,7 @@ for _, key in ipairs(take(KEYS[8], now, batch)) do
     redis.call('HDEL', KEYS[7], key)
   end
 end
-take(KEYS[10], now - 86400000, batch)
+if ARGV[5] == '1' then take(KEYS[10], now - 86400000, batch) end
 
 local old = {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[9])) do

@@ -20,6 +20,9 @@ pub(crate) async fn prune(
     queue: &QueueName,
     limits: PruneLimits,
 ) -> Result<Progress, EngineError> {
+    // First, because what says that a hand-over was put must outlive its note.
+    let settled = transfer::settle(engine, queue).await;
+    let is_settled = settled.as_ref().is_ok_and(|settled| !settled.more);
     let keys = engine.keys.queue(queue);
     let of_script = [
         keys.jobs(),
@@ -43,6 +46,7 @@ pub(crate) async fn prune(
             number(limits.batch.clamp(1, BATCH_MAX) as u64),
             number(limits.dead_count as u64),
             number(limits.dead_age_ms.min(LATEST_MS)),
+            number(is_settled.into()),
         ],
     );
     let answer = reply::only(engine.link.run(&request, USUAL).await?)?;
@@ -54,7 +58,7 @@ pub(crate) async fn prune(
         let removed = remove_dead(engine, queue, chunk).await?;
         progress.done = progress.done.saturating_add(removed);
     }
-    progress.done = progress.done.saturating_add(transfer::complete(engine, queue).await?);
+    progress.done = progress.done.saturating_add(settled?.done);
     Ok(progress)
 }
 

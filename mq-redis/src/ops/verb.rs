@@ -197,7 +197,7 @@ async fn look(
 }
 
 /// The store's time from the answer to `TIME`, unless a test has set another.
-fn now_ms(engine: &RedisEngine, time: &[Value]) -> u64 {
+pub(super) fn now_ms(engine: &RedisEngine, time: &[Value]) -> u64 {
     if let Some(now_ms) = engine.time.set_ms() {
         return now_ms;
     }
@@ -273,6 +273,7 @@ fn job_keys(engine: &RedisEngine, queue: &QueueName) -> Vec<String> {
         keys.moving(),
         keys.stats(),
         keys.wake(),
+        keys.moved(),
     ]
 }
 

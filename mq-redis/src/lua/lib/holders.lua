@@ -5,7 +5,7 @@ local function holders(names)
   return function(id)
     if not held then
       held = {}
-      for _, receipt in ipairs(receipts(names, 18)) do
+      for _, receipt in ipairs(receipts(names, 19)) do
         for p = 1, #receipt.ids - 21, 22 do
           held[receipt.ids:sub(p, p + 21)] = receipt.worker
         end
