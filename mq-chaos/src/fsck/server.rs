@@ -54,7 +54,7 @@ pub(super) fn dump(url: &str) -> Dump {
                 Some((queue, name)) => {
                     queues.entry(queue.to_owned()).or_default().insert(name.to_owned());
                 }
-                None if ["mq:queues", "mq:store", "mq:transfers"].contains(&key) => {}
+                None if ["mq:queues", "mq:store", "mq:transfers"].contains(&key.as_str()) => {}
                 None => dump.wrong.push(format!("unknown key {key}")),
             }
         }
