@@ -348,6 +348,9 @@ impl<'a> Life<'a> {
     }
 }
 
+/// How long a fault is felt after its end: a connection that it has broken is ended a moment later.
+const AFTERMATH_NS: u64 = 1_000_000_000;
+
 fn outcome(process: u32, tells: &[Tell], world: &World<'_>) -> Option<Outcome> {
     let mixed = tells.windows(2).any(|pair| pair[0].to != pair[1].to);
     let made = |tell: &Tell, sent, sure, mixed| {
@@ -368,7 +371,7 @@ fn outcome(process: u32, tells: &[Tell], world: &World<'_>) -> Option<Outcome> {
     // the worker was fenced, and still be answered `Fenced`.
     let open = tells.iter().find(|tell| match tell.answer {
         None | Some((.., Answer::InDoubt)) => true,
-        Some((at, ..)) => world.is_troubled(process, tell.sent, at),
+        Some((at, ..)) => world.is_troubled(process, tell.sent.saturating_sub(AFTERMATH_NS), at),
     })?;
     let mut outcome = made(open, open.sent, Sure::InDoubt, mixed);
     // A request without an answer may have its effect at any later time.

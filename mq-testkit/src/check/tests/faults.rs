@@ -199,6 +199,11 @@ fn a_job_whose_end_is_in_doubt_is_not_lost() {
     fenced.ended(0, "a.1", true).finishing(0, "a.1", Destination::Done, false);
     fenced.answered(0, "a.1", Answer::Fenced);
     assert_eq!(violated(&fenced), ["lost"], "fenced, nobody took it over, and it is gone");
+    // The same shortly after a fault, which ends connections a moment after its own end.
+    let mut shaken = begun();
+    shaken.fault("cut", &[]).after(500).over().on(1).ended(0, "a.1", true);
+    shaken.finishing(0, "a.1", Destination::Done, false).answered(0, "a.1", Answer::Fenced);
+    clean(&shaken);
     // A request that the engine had repeated: done before the worker was fenced.
     let mut repeated = begun();
     repeated.ended(0, "a.1", true).finishing(0, "a.1", Destination::Done, false);
