@@ -123,7 +123,7 @@ fn write(path: &Path, content: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::ask;
+    use mq_testkit::ask;
 
     #[tokio::test]
     async fn what_was_synced_stays_and_only_that() {

@@ -1,9 +1,7 @@
 //! A throw-away store for faults that must end the same way on every engine.
 
-use mq_testkit::RedisServer;
+use mq_testkit::{RedisServer, ask};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::file::File;
 
@@ -38,24 +36,12 @@ impl Store {
         }
     }
 
-    /// Sends a command to the server, past the client that is tested, and returns the reply as it
-    /// comes, or its first 64 KiB. Nothing if there is no server.
-    ///
-    /// # Panics
-    /// When the server does not answer.
+    /// Sends a command to the server, past the client that is tested; see [`ask`]. Nothing if there
+    /// is no server.
     pub async fn ask(&self, words: &[&str]) -> String {
-        let Self::Redis(server) = self else { return String::new() };
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        match self {
+            Self::Redis(server) => ask(server.port(), words).await,
+            Self::Sqlite(_) => String::new(),
         }
-        let mut reply = vec![0; 64 * 1024];
-        let asked = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await?;
-            stream.write_all(request.as_bytes()).await?;
-            stream.read(&mut reply).await
-        };
-        let length = asked.await.unwrap_or_else(|error| panic!("{words:?}: {error}"));
-        String::from_utf8_lossy(&reply[..length]).into_owned()
     }
 }

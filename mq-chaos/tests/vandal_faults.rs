@@ -47,7 +47,10 @@ impl Street {
         }
         let victims = ids(&scene, State::Scheduled).await;
         assert_eq!(victims.len(), damages);
-        let fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+        let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+        // A lease is one of the things that are damaged.
+        let workers = (0..fleet.len()).map(|at| fleet.worker(at).pid()).collect();
+        scene.fault_began("vandal", workers);
         let running: Vec<_> = (damages..jobs.max(damages)).map(job).collect();
         scene.enqueue_all(&running, 100).await;
         scene.until_started(20).await;

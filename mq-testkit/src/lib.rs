@@ -26,6 +26,8 @@ mod recorder;
 mod redis_server;
 #[cfg(feature = "faults")]
 mod timeline;
+#[cfg(feature = "faults")]
+mod wire;
 
 pub use bench::Bench;
 #[cfg(feature = "faults")]
@@ -46,3 +48,5 @@ pub use recorder::{Answer, Attempts, Destination, Entry, Event, Recorder, now_ns
 pub use redis_server::{RedisServer, shared_url, unique_prefix};
 #[cfg(feature = "faults")]
 pub use timeline::{timeline, timeline_page};
+#[cfg(feature = "faults")]
+pub use wire::{Wire, ask};

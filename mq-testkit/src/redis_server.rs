@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mq_core::clock;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How long a server may take to answer, also one that has data to load.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -179,23 +178,11 @@ impl RedisServer {
         assert!(status.is_ok_and(|status| status.success()), "cannot send SIG{signal} to {pid}");
     }
 
-    /// Sends a command without any client, so that no test depends on the one that it tests. The
-    /// raw answer as text, at most 64 KiB of it; empty if there is none within a second.
+    /// Sends a command without any client; see [`ask`](crate::ask). Empty as well if there is no
+    /// answer within a second, as from a server that is frozen.
     pub async fn ask(&self, words: &[&str]) -> String {
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        let mut reply = vec![0; 64 * 1024];
-        let answer = async {
-            let address = ("127.0.0.1", self.port);
-            let mut stream = tokio::net::TcpStream::connect(address).await?;
-            stream.write_all(request.as_bytes()).await?;
-            stream.read(&mut reply).await
-        };
-        let answered = tokio::time::timeout(Duration::from_secs(1), answer).await;
-        let len = answered.ok().and_then(Result::ok).unwrap_or(0);
-        String::from_utf8_lossy(&reply[..len]).into_owned()
+        let answer = crate::wire::ask(self.port, words);
+        tokio::time::timeout(Duration::from_secs(1), answer).await.unwrap_or_default()
     }
 
     /// Whether the server is up; not, when somebody else has the port.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, LEASE, Scene, Tier, Wire, ask, lasts, under_load};
+use mq_chaos::{Chaos, LEASE, Scene, Tier, lasts, under_load};
 use mq_core::chain_text;
-use mq_testkit::RedisServer;
+use mq_testkit::{RedisServer, Wire, ask};
 
 use crate::{WORKER, rows, until_at_work};
 

@@ -1,10 +1,10 @@
 //! The connection breaks at each byte of each request and each reply: F40. Enqueueing has tests of
 //! its own in `mq-redis/tests/lost_replies.rs`.
 
-use mq_chaos::{Tier, ask, chance};
+use mq_chaos::{Tier, chance};
 use mq_core::Client;
 use mq_core::rng::Rng;
-use mq_testkit::{Direction, Proxy, RedisServer};
+use mq_testkit::{Direction, Proxy, RedisServer, ask};
 
 use crate::operations::{OPERATIONS, Site};
 use crate::rows;

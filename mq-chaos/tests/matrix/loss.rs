@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, LEASE, Scene, ask};
+use mq_chaos::{Chaos, Fleet, LEASE, Scene};
 use mq_core::engine::{Durability, Schedule};
-use mq_testkit::RedisServer;
+use mq_testkit::{RedisServer, ask};
 
 use crate::{WORKER, rows};
 

@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, LEASE, Scene, Tier, apart, ask, chance, lasts};
+use mq_chaos::{Chaos, Fleet, LEASE, Scene, Tier, apart, chance, lasts};
 use mq_core::clock;
-use mq_testkit::{Proxy, RedisServer};
+use mq_testkit::{Proxy, RedisServer, ask};
 
 use crate::{WORKER, rows, until_at_work};
 

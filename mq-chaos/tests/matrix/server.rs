@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, LEASE, Scene, Tier, Wire, ask, lasts, under_load};
+use mq_chaos::{Chaos, Fleet, LEASE, Scene, Tier, lasts, under_load};
 use mq_core::{EnqueueError, clock};
-use mq_testkit::RedisServer;
+use mq_testkit::{RedisServer, Wire, ask};
 
 use crate::{WORKER, rows, until_at_work};
 

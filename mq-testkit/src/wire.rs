@@ -1,4 +1,4 @@
-//! A few lines of RESP, so that the tests do not depend on the client that they test.
+//! A few lines of RESP, so that no test depends on the client that it tests.
 
 use std::io;
 use std::time::Duration;
