@@ -185,9 +185,14 @@ impl Scene {
 
     /// Whether no job waits or runs before this time is up.
     pub async fn rests_within(&self, limit: Duration) -> bool {
+        self.holds_within(limit, |stats| stats.open() == 0).await
+    }
+
+    /// Whether this holds of the queue's sizes before this time is up.
+    pub async fn holds_within(&self, limit: Duration, holds: impl Fn(&QueueStats) -> bool) -> bool {
         let deadline = clock::now() + limit;
         loop {
-            if self.stats().await.open() == 0 {
+            if holds(&self.stats().await) {
                 return true;
             }
             if clock::now() >= deadline {
