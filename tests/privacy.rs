@@ -1,13 +1,15 @@
 //! What is logged, and what never is: payloads and passwords, at any level.
 #![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+#[path = "support/log.rs"]
+mod log;
 
 use mq::engine::{NewJob, Schedule};
 use mq::prelude::*;
 use mq::{JobId, QueueName, Record, State};
 use mq_testkit::RedisServer;
+
+use crate::log::Log;
 
 const SECRET: &str = "hunter2";
 const PASSWORD: &str = "correct-horse";
@@ -29,20 +31,6 @@ impl Handler for Login {
             2 => panic!("the door fell off"),
             _ => Err(cx.discard("no such door".to_owned())),
         }
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -94,7 +82,7 @@ async fn neither_payloads_nor_passwords_are_logged_or_shown_in_errors() {
     for job in &dead {
         shown.push_str(job.last_error().unwrap());
     }
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     for word in ["the door is shut", "the door fell off", "no such door", "no handler"] {
         assert!(logged.contains(word), "`{word}` was logged");
     }

@@ -1,7 +1,9 @@
 //! Sealed jobs from enqueue to their end, on a file and on a server.
 #![allow(clippy::unwrap_used, reason = "not all is in functions that are marked as tests")]
 
-use std::io::{self, Write};
+#[path = "support/log.rs"]
+mod log;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +14,8 @@ use mq::seal::{Keys, Parts, Scheme, Seal, SealError, Sealer};
 use mq::{DeathReason, EnqueueError, JobId, JobSet, QueueName, Record, State};
 use mq_testkit::{shared_url, unique_prefix};
 use tempfile::TempDir;
+
+use crate::log::Log;
 
 const CARD: &str = "4929-secret-1234";
 
@@ -348,7 +352,7 @@ async fn put_off(place: &Place, id: JobId, before: &[u8]) {
 #[tokio::test]
 async fn a_worker_without_the_key_leaves_the_job_to_others() {
     let log = Log::default();
-    let _guard = log.listen();
+    let _guard = listen(&log);
     for place in Place::all().await {
         let mq = place.sealed(keys(&[NEW]));
         let id = mq.enqueue(pay(CARD)).await.unwrap().id;
@@ -451,41 +455,21 @@ async fn a_bench_seals_and_opens() {
     assert!(has(&t.dead_letters()[0].payload, CARD));
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// All that is logged on this thread, which is the one of the test's runtime.
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// All that is logged on this thread, which is the one of the test's runtime.
+fn listen(log: &Log) -> tracing::subscriber::DefaultGuard {
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_default(subscriber)
 }
 
 #[tokio::test]
 async fn neither_keys_nor_payloads_are_logged_or_shown() {
     let log = Log::default();
-    let _guard = log.listen();
+    let _guard = listen(&log);
     let mut shown = format!("{:?}", keys(&[NEW, OLD]));
     for place in Place::all().await {
         let mq = place.sealed(keys(&[NEW, OLD]));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mq_core::failpoint::point;
 use mq_core::{Backoff, Context, Handler, Job, JobOptions};
-use mq_testkit::{Event, Recorder, now_ns};
+use mq_testkit::{Event, Recorder};
 use serde::{Deserialize, Serialize};
 
 use crate::deed::Deed;
@@ -98,8 +98,7 @@ impl Handler<App> for Chaos {
         }
         if self.poison {
             // Nobody else can tell that this is why the others were interrupted.
-            let processes = vec![std::process::id()];
-            write(Event::FaultBegan { fault: now_ns(), kind: "poison".into(), processes })?;
+            cx.state().recorder.fault_began("poison", vec![std::process::id()]);
             // As `kill -9` would: nothing is unwound, nothing is flushed.
             std::process::abort();
         }

@@ -11,7 +11,7 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules, now_ns};
+use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules};
 
 use crate::account::Account;
 use crate::fleet::{Fleet, Settings};
@@ -116,19 +116,6 @@ impl Scene {
         self.recorder.note([Event::Note { text: text.into() }]);
     }
 
-    /// Writes down that a fault begins which hits these processes, or all if none is named; its
-    /// number. What `Process` and the nemesis do is written down by them.
-    pub fn fault_began(&self, kind: &str, processes: Vec<u32>) -> u64 {
-        let fault = now_ns();
-        self.recorder.note([Event::FaultBegan { fault, kind: kind.to_owned(), processes }]);
-        fault
-    }
-
-    /// Writes down that it is over.
-    pub fn fault_ended(&self, fault: u64) {
-        self.recorder.note([Event::FaultEnded { fault }]);
-    }
-
     /// Enqueues jobs in one batch, and writes down what was sent and what the store said.
     /// Whether they were acknowledged.
     pub async fn enqueue(&self, jobs: &[Chaos]) -> bool {
@@ -166,14 +153,26 @@ impl Scene {
     }
 
     /// Waits until this holds of the queue's sizes.
-    pub async fn until(&self, what: &str, holds: impl Fn(&QueueStats) -> bool) -> QueueStats {
-        let deadline = clock::now() + REST_MAX;
+    pub async fn until(&self, what: &str, holds: impl FnMut(&QueueStats) -> bool) -> QueueStats {
+        let seen = self.look(REST_MAX, holds).await;
+        seen.unwrap_or_else(|stats| panic!("not {what} within {REST_MAX:?}: {stats:#?}"))
+    }
+
+    /// Looks at the queue's sizes until this holds of them, or the time is up; as they were last.
+    async fn look(
+        &self,
+        limit: Duration,
+        mut holds: impl FnMut(&QueueStats) -> bool,
+    ) -> Result<QueueStats, QueueStats> {
+        let deadline = clock::now() + limit;
         loop {
             let stats = self.stats().await;
             if holds(&stats) {
-                return stats;
+                return Ok(stats);
             }
-            assert!(clock::now() < deadline, "not {what} within {REST_MAX:?}: {stats:#?}");
+            if clock::now() >= deadline {
+                return Err(stats);
+            }
             poll().await;
         }
     }
@@ -190,45 +189,28 @@ impl Scene {
 
     /// Whether this holds of the queue's sizes before this time is up.
     pub async fn holds_within(&self, limit: Duration, holds: impl Fn(&QueueStats) -> bool) -> bool {
-        let deadline = clock::now() + limit;
-        loop {
-            if holds(&self.stats().await) {
-                return true;
-            }
-            if clock::now() >= deadline {
-                return false;
-            }
-            poll().await;
-        }
+        self.look(limit, holds).await.is_ok()
     }
 
     /// As [`rest`](Self::rest), starting a new worker for each one that dies meanwhile. How many
     /// died.
     pub async fn rest_reviving(&self, fleet: &mut Fleet) -> usize {
-        let deadline = clock::now() + REST_MAX;
         let mut died = 0;
-        loop {
+        let at_rest = |stats: &QueueStats| {
             died += fleet.revive();
-            let stats = self.stats().await;
-            if stats.open() == 0 {
-                return died;
-            }
-            assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
-            poll().await;
-        }
+            stats.open() == 0
+        };
+        self.until("at rest", at_rest).await;
+        died
     }
 
     /// Waits until no job waits or runs, with a nemesis that starts a new worker for each that dies
     /// meanwhile and does no harm.
     pub async fn rest_but_for(&self, nemesis: &mut Nemesis) {
         let deadline = clock::now() + REST_MAX;
-        loop {
+        while !self.rests_within(Duration::ZERO).await {
+            assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}");
             nemesis.recover().await;
-            let stats = self.stats().await;
-            if stats.open() == 0 {
-                return;
-            }
-            assert!(clock::now() < deadline, "not at rest within {REST_MAX:?}: {stats:#?}");
             poll().await;
         }
     }

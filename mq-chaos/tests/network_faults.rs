@@ -101,12 +101,12 @@ async fn f47_a_worker_cut_off_past_its_lease_is_fenced() {
     let mut far_fleet = Fleet::start(PROGRAM, far, 1);
     scene.enqueue_all(&Chaos::many(0..600, 100), 50).await;
     scene.until_started(60).await;
-    let cut_off = scene.fault_began("black hole", vec![far_fleet.worker(0).pid()]);
+    let cut_off = scene.recorder().fault_began("black hole", vec![far_fleet.worker(0).pid()]);
     proxy.black_hole();
     scene.until("a takeover", |stats| stats.interrupted_total > 0).await;
     proxy.heal();
     proxy.cut();
-    scene.fault_ended(cut_off);
+    scene.recorder().fault_ended(cut_off);
     let stats = scene.rest().await;
     let account = scene.judge().await;
     assert_eq!(stats.done_total, 600, "each was counted done once: {stats:#?}");

@@ -32,7 +32,7 @@ async fn at(store: Store, step: &str, action: &str) {
     let victim = fleet.add(Some(&fail));
     if action == "panic" {
         // Whatever it gives up by that: the process goes on.
-        scene.fault_began("panic", vec![fleet.worker(victim).pid()]);
+        scene.recorder().fault_began("panic", vec![fleet.worker(victim).pid()]);
     }
     let jobs: Vec<_> = (0..30)
         .map(|number| Chaos {
@@ -48,10 +48,10 @@ async fn at(store: Store, step: &str, action: &str) {
     fleet.add(None);
     if action == "stop" {
         // It froze itself, and only who waits for it can tell.
-        let frozen = scene.fault_began("freeze", vec![fleet.worker(victim).pid()]);
+        let frozen = scene.recorder().fault_began("freeze", vec![fleet.worker(victim).pid()]);
         lasts(LEASE * 2).await;
         fleet.worker(victim).thaw();
-        scene.fault_ended(frozen);
+        scene.recorder().fault_ended(frozen);
     }
     // A worker that reaps is only there once somebody has died: those steps may lie in the new one.
     scene.rest_reviving(&mut fleet).await;

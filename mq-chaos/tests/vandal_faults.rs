@@ -50,7 +50,7 @@ impl Street {
         let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
         // A lease is one of the things that are damaged.
         let workers = (0..fleet.len()).map(|at| fleet.worker(at).pid()).collect();
-        scene.fault_began("vandal", workers);
+        scene.recorder().fault_began("vandal", workers);
         let running: Vec<_> = (damages..jobs.max(damages)).map(job).collect();
         scene.enqueue_all(&running, 100).await;
         scene.until_started(20).await;

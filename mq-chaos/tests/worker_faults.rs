@@ -205,7 +205,7 @@ async fn a_keeper_that_panics_is_started_again(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 0);
     let victim = fleet.add(Some("beat.asking=panic@2"));
-    scene.fault_began("panic", vec![fleet.worker(victim).pid()]);
+    scene.recorder().fault_began("panic", vec![fleet.worker(victim).pid()]);
     fleet.add(None);
     scene.enqueue(&jobs(16, 3 * LEASE.as_millis() as u64)).await;
     let stats = scene.rest().await;

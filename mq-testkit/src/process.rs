@@ -2,12 +2,11 @@
 
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mq_core::clock;
 
-use crate::recorder::{Event, Recorder};
+use crate::recorder::Recorder;
 
 /// A child process, such as a worker. What is done to it is written into the history, without which
 /// nobody could tell why its jobs ran again. Killed when dropped.
@@ -19,20 +18,6 @@ pub struct Process {
     recorder: Recorder,
     /// The fault that freezes it.
     frozen: Option<u64>,
-}
-
-/// Writes down that a fault begins, before it does, and returns its number.
-pub(crate) fn begin(recorder: &Recorder, kind: &str, processes: Vec<u32>) -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // Several processes may do harm in one history.
-    let fault = u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Ordering::Relaxed);
-    recorder.note([Event::FaultBegan { fault, kind: kind.to_owned(), processes }]);
-    fault
-}
-
-/// Writes down that a fault is over.
-pub(crate) fn end(recorder: &Recorder, fault: u64) {
-    recorder.note([Event::FaultEnded { fault }]);
 }
 
 impl Process {
@@ -54,7 +39,7 @@ impl Process {
     /// Kills it as `kill -9` does, without waiting until it is gone.
     pub fn kill(&mut self) {
         if self.exit_status().is_none() {
-            begin(&self.recorder, "kill", vec![self.pid()]);
+            self.recorder.fault_began("kill", vec![self.pid()]);
             let _ = self.child.kill();
         }
     }
@@ -73,7 +58,7 @@ impl Process {
     /// Freezes it (SIGSTOP) until it is thawed.
     pub fn freeze(&mut self) {
         if self.frozen.is_none() {
-            self.frozen = Some(begin(&self.recorder, "freeze", vec![self.pid()]));
+            self.frozen = Some(self.recorder.fault_began("freeze", vec![self.pid()]));
         }
         self.signal("STOP");
     }
@@ -82,13 +67,13 @@ impl Process {
     pub fn thaw(&mut self) {
         self.signal("CONT");
         if let Some(fault) = self.frozen.take() {
-            end(&self.recorder, fault);
+            self.recorder.fault_ended(fault);
         }
     }
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
-        begin(&self.recorder, "stop", vec![self.pid()]);
+        self.recorder.fault_began("stop", vec![self.pid()]);
         self.signal("TERM");
     }
 

@@ -1,13 +1,14 @@
 //! Stores of both sorts, jobs as nobody but an attacker writes them, and everything that is logged.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use mq::admin::JobInfo;
 use mq::engine::{NewJob, Schedule};
 use mq::prelude::*;
 use mq::{JobId, QueueName, State, WorkerBuilder};
 use mq_testkit::RedisServer;
+
+use crate::log::Log;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -101,22 +102,8 @@ impl Store {
     }
 }
 
-static LOG: OnceLock<Log> = OnceLock::new();
-
 /// Everything that this program logs, in the format that most programs use.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+static LOG: OnceLock<Log> = OnceLock::new();
 
 fn watch_log() {
     LOG.get_or_init(|| {
@@ -133,5 +120,5 @@ fn watch_log() {
 
 /// What was logged so far, by all tests of this program.
 pub(crate) fn logged() -> String {
-    String::from_utf8(LOG.get().unwrap().0.lock().unwrap().clone()).unwrap()
+    LOG.get().unwrap().text()
 }

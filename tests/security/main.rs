@@ -6,6 +6,8 @@ mod files;
 mod input;
 mod keys;
 mod kit;
+#[path = "../support/log.rs"]
+mod log;
 mod panics;
 mod privacy;
 mod sources;

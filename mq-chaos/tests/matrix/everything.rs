@@ -3,16 +3,13 @@
 use mq_chaos::{Programs, Size, Tier, on_a_file, on_redis, times};
 use mq_core::rng::Rng;
 
-use crate::rows;
+use crate::{PRODUCER, WORKER, rows};
 
 rows! {
     Commit: f97_everything_at_once_on_redis, f97_everything_at_once_on_a_file;
 }
 
-const PROGRAMS: Programs = Programs {
-    worker: env!("CARGO_BIN_EXE_mq-chaos-worker"),
-    producer: env!("CARGO_BIN_EXE_mq-chaos-producer"),
-};
+const PROGRAMS: Programs = Programs { worker: WORKER, producer: PRODUCER };
 
 /// The seeds of this run: one that is drawn, or as many as the tier says, from the one that is
 /// given.

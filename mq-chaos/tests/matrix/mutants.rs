@@ -8,7 +8,7 @@ use mq_chaos::{Chaos, Fleet, LOAD, PACE, Scene, Settings, lasts};
 use mq_core::engine::Schedule;
 use mq_testkit::{Check, Direction, Flow, Proxy, RedisServer, Rules};
 
-use crate::rows;
+use crate::{PRODUCER, WORKER, rows};
 
 rows! {
     Commit:
@@ -33,8 +33,6 @@ rows! {
         m17_a_repeat_under_a_new_id_runs_what_nobody_sent;
 }
 
-const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
-const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
 const LEASE: Duration = Duration::from_secs(2);
 /// A queue that has not come to rest by then never will.
 const REST: Duration = Duration::from_secs(20);

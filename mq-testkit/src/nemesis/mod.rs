@@ -17,7 +17,6 @@ use mq_core::rng::Rng;
 pub use self::network::Network;
 pub use self::pack::Pack;
 pub use self::server::Server;
-use crate::process::{begin, end};
 use crate::recorder::Recorder;
 
 /// Something that faults can happen to.
@@ -54,7 +53,7 @@ impl Chance<'_> {
 
     /// Writes down that the store, or the way to it, is hit: a fault that all processes feel.
     pub fn begin(&mut self, kind: &str) -> Lasting {
-        let number = begin(self.recorder, kind, Vec::new());
+        let number = self.recorder.fault_began(kind, Vec::new());
         Lasting { number, recorder: self.recorder.clone(), over: None }
     }
 
@@ -87,7 +86,7 @@ impl Lasting {
 
     /// Writes down that it is over.
     pub fn finish(self) {
-        end(&self.recorder, self.number);
+        self.recorder.fault_ended(self.number);
     }
 }
 

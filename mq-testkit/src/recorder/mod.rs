@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(not(unix))]
 use mq_core::clock;
@@ -100,6 +101,30 @@ impl Recorder {
     pub fn note(&self, events: impl IntoIterator<Item = Event>) {
         let written = self.write_all(events);
         written.unwrap_or_else(|error| panic!("cannot write the history: {error}"));
+    }
+
+    /// Writes down that a fault begins which hits these processes, or the store and so all if none
+    /// is named; to be called before it does. Its number, to end it by. What [`Process`] and the
+    /// nemesis do is written down by them.
+    ///
+    /// # Panics
+    /// As [`note`](Self::note).
+    ///
+    /// [`Process`]: crate::Process
+    pub fn fault_began(&self, kind: &str, processes: Vec<u32>) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // Several processes may do harm in one history.
+        let fault = u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Ordering::Relaxed);
+        self.note([Event::FaultBegan { fault, kind: kind.to_owned(), processes }]);
+        fault
+    }
+
+    /// Writes down that a fault is over.
+    ///
+    /// # Panics
+    /// As [`note`](Self::note).
+    pub fn fault_ended(&self, fault: u64) {
+        self.note([Event::FaultEnded { fault }]);
     }
 
     /// A client on the same store that writes down what it asks and what it is told.

@@ -85,21 +85,24 @@ impl Finishes {
 }
 
 impl Watched {
-    fn operating(&self, verb: &str, ids: &[JobId]) {
-        let verb = verb.to_owned();
-        let event = |id: &JobId| Event::Operating { id: *id, verb: verb.clone() };
-        self.recorder.note(ids.iter().map(event));
-    }
-
-    fn operated(&self, verb: &str, ids: &[JobId], acts: &Result<Vec<Act>, EngineError>) {
+    /// Carries out an operator's order, whose future does nothing before it is awaited.
+    async fn order(
+        &self,
+        verb: &str,
+        ids: &[JobId],
+        answer: impl Future<Output = Result<Vec<Act>, EngineError>>,
+    ) -> Result<Vec<Act>, EngineError> {
+        let verb = || verb.to_owned();
+        self.recorder.note(ids.iter().map(|id| Event::Operating { id: *id, verb: verb() }));
+        let acts = answer.await;
         let told = |at: usize| acts.as_ref().ok().and_then(|acts| acts.get(at).copied());
         // An order whose answer was lost may have been carried out.
         let done = |at| told(at).is_none_or(|act| matches!(act, Act::Applied | Act::Requested));
-        self.recorder.note(ids.iter().enumerate().map(|(at, id)| Event::Operated {
-            id: *id,
-            verb: verb.to_owned(),
-            done: done(at),
-        }));
+        let ended = ids.iter().enumerate();
+        let operated =
+            |(at, id): (usize, &JobId)| Event::Operated { id: *id, verb: verb(), done: done(at) };
+        self.recorder.note(ended.map(operated));
+        acts
     }
 }
 
@@ -201,38 +204,23 @@ impl Engine for Watched {
         ids: &[JobId],
         spread: Option<Duration>,
     ) -> Result<Vec<Act>, EngineError> {
-        self.operating("retry", ids);
-        let acts = self.inner.retry(queue, ids, spread).await;
-        self.operated("retry", ids, &acts);
-        acts
+        self.order("retry", ids, self.inner.retry(queue, ids, spread)).await
     }
 
     async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
-        self.operating("run_now", ids);
-        let acts = self.inner.run_now(queue, ids).await;
-        self.operated("run_now", ids, &acts);
-        acts
+        self.order("run_now", ids, self.inner.run_now(queue, ids)).await
     }
 
     async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
-        self.operating("delete", ids);
-        let acts = self.inner.delete(queue, ids).await;
-        self.operated("delete", ids, &acts);
-        acts
+        self.order("delete", ids, self.inner.delete(queue, ids)).await
     }
 
     async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
-        self.operating("cancel", ids);
-        let acts = self.inner.cancel(queue, ids).await;
-        self.operated("cancel", ids, &acts);
-        acts
+        self.order("cancel", ids, self.inner.cancel(queue, ids)).await
     }
 
     async fn discard(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {
-        self.operating("discard", ids);
-        let acts = self.inner.discard(queue, ids).await;
-        self.operated("discard", ids, &acts);
-        acts
+        self.order("discard", ids, self.inner.discard(queue, ids)).await
     }
 
     async fn transfer(
@@ -241,18 +229,12 @@ impl Engine for Watched {
         to: &QueueName,
         ids: &[JobId],
     ) -> Result<Vec<Act>, EngineError> {
-        self.operating("transfer", ids);
-        let acts = self.inner.transfer(from, to, ids).await;
-        self.operated("transfer", ids, &acts);
-        acts
+        self.order("transfer", ids, self.inner.transfer(from, to, ids)).await
     }
 
     async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError> {
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        self.operating("import", &ids);
-        let acts = self.inner.import(jobs).await;
-        self.operated("import", &ids, &acts);
-        acts
+        self.order("import", &ids, self.inner.import(jobs)).await
     }
 
     async fn wait(
