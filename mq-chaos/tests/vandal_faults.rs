@@ -10,6 +10,7 @@ use mq_chaos::{Chaos, File, Fleet, Raw, Reply, Scene, Store, chance, fsck, lasts
 use mq_core::engine::{AuditReport, FindingKind, Schedule};
 use mq_core::rng::Rng;
 use mq_core::{JobId, State, WorkerId};
+use mq_testkit::PASTS_TAKEN;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const LEASE: Duration = Duration::from_secs(2);
@@ -223,6 +224,9 @@ async fn f37_keys_of_another_type_stop_a_queue_and_a_repair_starts_it_again() {
     let names = ["ready", "workers", "scheduled", "wake", "stats", "cancels", "retry", "history"];
     for name in names {
         street.scene.note(format!("{name} becomes a text"));
+        let recorder = street.scene.recorder();
+        let myself = vec![std::process::id()];
+        let taking = (name == "history").then(|| recorder.fault_began(PASTS_TAKEN, myself));
         harm(&mut raw, "SET", name, &[b"vandal"]);
         let (before, started) = (raw.commands(), street.scene.starts());
         lasts(Duration::from_millis(500)).await;
@@ -244,6 +248,9 @@ async fn f37_keys_of_another_type_stop_a_queue_and_a_repair_starts_it_again() {
             }
         }
         assert!(is_sound, "{REPAIRS_MAX} repairs were not enough after `{name}`");
+        if let Some(taking) = taking {
+            recorder.fault_ended(taking);
+        }
     }
     street.close().await;
 }

@@ -27,6 +27,9 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, repo
                 _ => format!("{} was granted while {} held the job", next.claim, held.claim),
             });
         } else if !imported && !world.is_grant_undone(held, next.at) && in_time(life, held, next) {
+            if world.are_pasts_taken(held.at, next.at) {
+                continue;
+            }
             attempts(life.id, held, next, report);
             // Who takes a job back, or runs it early by `retry`, forgives its interruptions.
             if !life.acted(held.at, next.at, &["retry"]) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::recorder::{Entry, Event};
+use crate::recorder::{Entry, Event, PASTS_TAKEN};
 
 use super::index::Index;
 use super::life::{Grant, worker_of};
@@ -201,6 +201,12 @@ impl<'a> World<'a> {
     pub(super) fn is_troubled(&self, process: u32, from: u64, to: u64) -> bool {
         let mut hits = self.of_process(process).chain(self.of_store());
         hits.any(|fault| fault.began <= to && fault.ended >= from)
+    }
+
+    /// Whether somebody may have taken the pasts of jobs at some instant between these two.
+    pub(super) fn are_pasts_taken(&self, from: u64, to: u64) -> bool {
+        let mut taken = self.faults.iter().filter(|fault| fault.kind == PASTS_TAKEN);
+        taken.any(|fault| fault.began <= to && fault.ended >= from)
     }
 
     /// The faults of one process, by their beginnings.

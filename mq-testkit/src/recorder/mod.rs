@@ -23,6 +23,10 @@ use mq_core::{Client, mutant};
 pub use self::event::{Answer, Destination, Entry, Event};
 pub use self::layer::Attempts;
 
+/// The kind of fault that takes from the store what it knew of the pasts of its jobs: somebody has
+/// removed them behind mq's back. Jobs that are claimed after it begin at no attempt again.
+pub const PASTS_TAKEN: &str = "take the pasts";
+
 /// Writes a history: what all processes of a test saw, in one file. Cheap to clone.
 ///
 /// ```no_run

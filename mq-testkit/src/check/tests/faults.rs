@@ -1,7 +1,7 @@
 //! With faults: what they explain, and what they do not.
 
 use super::*;
-use crate::recorder::Answer;
+use crate::recorder::{Answer, PASTS_TAKEN};
 
 /// A worker in process 1 with a lease of 3 s starts a job, and another in process 3 sweeps.
 fn begun() -> Past {
@@ -276,6 +276,28 @@ fn a_job_that_kills_its_workers_does_not_run_a_fourth_time() {
         )
     });
     assert!(violated(&past).contains(&"executions"));
+}
+
+#[test]
+fn who_takes_the_pasts_of_jobs_is_to_blame_for_what_is_not_counted() {
+    let begins = |past: &mut Past| {
+        past.enqueued(0).on(1).claimed(0, "a.1").started(0, "a.1");
+        past.fault("kill worker", &[1]).after(16_000).taken_over(0, "r.1", 0, 0);
+    };
+    let mut taken = Past::new();
+    begins(&mut taken);
+    taken.fault(PASTS_TAKEN, &[9]).over();
+    clean(runs_on(&mut taken, 0));
+
+    for early in [true, false] {
+        let mut past = Past::new();
+        if early {
+            past.fault(PASTS_TAKEN, &[9]).over();
+        }
+        begins(&mut past);
+        runs_on(&mut past, 0);
+        assert_eq!(violated(&past), ["fencing"]);
+    }
 }
 
 #[test]
