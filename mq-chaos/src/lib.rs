@@ -39,7 +39,7 @@ pub use power::{CUT, DELAY, Disk, Left};
 pub use powered::PoweredServer;
 pub use producer::{LOAD, PACE, Producer, WORK, plain};
 pub use raw::{Raw, Reply};
-pub use scene::{Scene, chance, lasts, times};
+pub use scene::{Scene, chance, lasts, poll, times};
 pub use shim::compile_shim;
 pub use store::Store;
 pub use tier::Tier;

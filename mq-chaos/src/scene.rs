@@ -375,7 +375,7 @@ pub async fn lasts(time: Duration) {
 }
 
 /// The pause between two looks at a condition that has a deadline.
-async fn poll() {
+pub async fn poll() {
     // sleep: every caller polls with a deadline.
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

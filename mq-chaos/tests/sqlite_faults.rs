@@ -30,7 +30,8 @@ async fn kills(synchronous: &str) {
     let usually = Tier::of_this_run().pick(50, 500, 2_000);
     let (mut rng, kills) = (chance(), times("MQ_KILLS", usually));
     let (scene, file, _folder) = on_a_file(synchronous).await;
-    let mut settings = scene.settings(Duration::from_secs(1));
+    // Who is starved for a lease by other programs would be taken for gone as well.
+    let mut settings = scene.settings(Duration::from_secs(5));
     settings.concurrency = 4;
     let per_kill = settings.concurrency;
     let mut workers = Fleet::start(WORKER, settings.clone(), 3);

@@ -1,9 +1,8 @@
 //! Verbs on jobs: show the plan, ask, act batch by batch, sum up.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use mq::engine::{Act, BATCH_MAX};
+use mq::engine::{Act, BATCH_MAX, Pace};
 use mq::{JobId, QueueName};
 use serde::Serialize;
 
@@ -54,7 +53,7 @@ impl Verb {
         let acts = match self {
             Self::Retry { per_second: None } => engine.retry(queue, ids, None).await?,
             Self::Retry { per_second: Some(rate) } => {
-                return retry_in_a_row(app, queue, ids, *rate, before).await;
+                engine.retry(queue, ids, Some(Pace::per_second(*rate, before))).await?
             }
             Self::RunNow => engine.run_now(queue, ids).await?,
             Self::Delete => engine.delete(queue, ids).await?,
@@ -65,28 +64,6 @@ impl Verb {
         };
         Ok(acts)
     }
-}
-
-/// Schedules jobs behind each other, so that nobody has to stay and wait. One call takes one step
-/// width and counts from one, so jobs behind the first batch are placed one by one.
-async fn retry_in_a_row(
-    app: &App,
-    queue: &QueueName,
-    ids: &[JobId],
-    rate: u32,
-    before: usize,
-) -> Result<Vec<Act>, Fail> {
-    let step = Duration::from_secs(1) / rate.max(1);
-    if before == 0 {
-        return Ok(app.engine().retry(queue, ids, Some(step)).await?);
-    }
-    let mut acts = Vec::with_capacity(ids.len());
-    for (at, id) in ids.iter().enumerate() {
-        let place = u32::try_from(before + at + 1).unwrap_or(u32::MAX);
-        let delay = step.saturating_mul(place);
-        acts.extend(app.engine().retry(queue, &[*id], Some(delay)).await?);
-    }
-    Ok(acts)
 }
 
 /// The answer for scripts.

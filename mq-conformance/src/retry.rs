@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_core::engine::{Act, EngineErrorKind};
+use mq_core::engine::{Act, EngineErrorKind, Pace};
 use mq_core::lifecycle::Transition;
 use mq_core::{History, JobId, Priority, State};
 
@@ -54,16 +54,20 @@ pub async fn a_history_that_cannot_be_read_does_not_stop_it(fixture: &dyn Fixtur
     assert_eq!(hand.one().await.id, id);
 }
 
-pub async fn a_spread_staggers_the_jobs(fixture: &dyn Fixture) {
+pub async fn a_pace_staggers_the_jobs(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
     let ids = put_many(&engine, "q", 10).await;
     for job in hand.take(10).await {
         hand.end(&job, Transition::Bury).await;
     }
-    let spread = Duration::from_secs(7);
-    let acts = engine.retry(&hand.queue, &ids, Some(spread)).await.expect("retry");
-    assert_eq!(acts, vec![Act::Applied; 10]);
+    let step = Duration::from_secs(7);
+    // As two requests, the second behind the first.
+    for (ids, ahead) in [(&ids[..6], 0), (&ids[6..], 6)] {
+        let pace = Some(Pace { step, ahead });
+        let acts = engine.retry(&hand.queue, ids, pace).await.expect("retry");
+        assert_eq!(acts, vec![Act::Applied; ids.len()]);
+    }
     let now_ms = fixture.now_ms();
     let mut due = Vec::new();
     for id in &ids {
@@ -71,26 +75,26 @@ pub async fn a_spread_staggers_the_jobs(fixture: &dyn Fixture) {
         due.push(if job.state == State::Ready { Some(now_ms) } else { job.at_ms });
     }
     let due: Vec<_> = due.into_iter().map(|at_ms| at_ms.expect("a due time")).collect();
-    assert!(due[0] <= now_ms + ms(spread), "{due:?}");
-    assert!(due.windows(2).all(|pair| pair[1] == pair[0] + ms(spread)), "{due:?}");
-    fixture.advance(spread * 10).await;
+    assert!(due[0] <= now_ms + ms(step), "{due:?}");
+    assert!(due.windows(2).all(|pair| pair[1] == pair[0] + ms(step)), "{due:?}");
+    fixture.advance(step * 10).await;
     assert_eq!(set(&hand.drain().await), set(&ids));
 }
 
-pub async fn the_first_of_a_spread_waits_as_well(fixture: &dyn Fixture) {
+pub async fn the_first_of_a_row_waits_as_well(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
     let id = draft("q").after(HOUR).put(&engine).await;
-    engine.retry(&hand.queue, &[id], Some(HOUR * 2)).await.expect("retry");
+    engine.retry(&hand.queue, &[id], Some(Pace::every(HOUR * 2))).await.expect("retry");
     let job = stored(&engine, "q", id).await.expect("the job");
     assert_eq!(job.at_ms, Some(fixture.now_ms() + ms(HOUR * 2)));
 }
 
-pub async fn a_spread_of_nothing_means_at_once(fixture: &dyn Fixture) {
+pub async fn a_pace_without_a_step_means_at_once(fixture: &dyn Fixture) {
     let engine = fixture.engine();
     let hand = Hand::join(&engine, "q").await;
     let id = draft("q").after(HOUR).put(&engine).await;
-    engine.retry(&hand.queue, &[id], Some(Duration::ZERO)).await.expect("retry");
+    engine.retry(&hand.queue, &[id], Some(Pace::every(Duration::ZERO))).await.expect("retry");
     assert_eq!(state(&engine, "q", id).await, Some(State::Ready));
 }
 

@@ -172,9 +172,9 @@ macro_rules! suite {
                 gives_attempts_back_and_keeps_the_past,
                 gives_attempts_back_to_a_job_that_put_itself_off,
                 a_history_that_cannot_be_read_does_not_stop_it,
-                a_spread_staggers_the_jobs,
-                the_first_of_a_spread_waits_as_well,
-                a_spread_of_nothing_means_at_once,
+                a_pace_staggers_the_jobs,
+                the_first_of_a_row_waits_as_well,
+                a_pace_without_a_step_means_at_once,
                 a_thousand_dead_letters_come_back_at_once,
                 a_revived_job_can_die_and_be_revived_again,
             }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use mq_core::connect::ConnectError;
 use mq_core::engine::{
     About, Act, AuditReport, Beat, BeatReply, ClaimReply, ClaimRequest, Durability, Engine,
-    EngineError, EnqueueReply, Finish, Finished, ListRequest, NewJob, Page, Progress, PruneLimits,
-    QueueStats, ReapReply, ReapRequest, Stored, WaitReply, WorkerStats,
+    EngineError, EnqueueReply, Finish, Finished, ListRequest, NewJob, Pace, Page, Progress,
+    PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply, WorkerStats,
 };
 use mq_core::{JobId, QueueName, WorkerId};
 
@@ -150,9 +150,9 @@ impl Engine for RedisEngine {
         &self,
         queue: &QueueName,
         ids: &[JobId],
-        spread: Option<Duration>,
+        pace: Option<Pace>,
     ) -> Result<Vec<Act>, EngineError> {
-        ops::retry::retry(self, queue, ids, spread).await
+        ops::retry::retry(self, queue, ids, pace).await
     }
 
     async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mq_core::connect::ConnectError;
 use mq_core::engine::{
     About, Act, AuditReport, Beat, BeatReply, ClaimReply, ClaimRequest, Durability, Engine,
-    EngineError, EngineErrorKind, EnqueueReply, Finish, Finished, ListRequest, NewJob, Page,
+    EngineError, EngineErrorKind, EnqueueReply, Finish, Finished, ListRequest, NewJob, Pace, Page,
     Progress, PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply, WorkerStats,
 };
 use mq_core::{JobId, QueueName, WorkerId};
@@ -193,11 +193,11 @@ impl Engine for SqliteEngine {
         &self,
         queue: &QueueName,
         ids: &[JobId],
-        spread: Option<Duration>,
+        pace: Option<Pace>,
     ) -> Result<Vec<Act>> {
         check_len(ids.len())?;
         let (queue, ids) = (queue.clone(), ids.to_vec());
-        self.writer.run(Mode::Write, move |tx| ops::retry::retry(tx, &queue, &ids, spread)).await
+        self.writer.run(Mode::Write, move |tx| ops::retry::retry(tx, &queue, &ids, pace)).await
     }
 
     async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mq::engine::{
     About, Act, AuditReport, Beat, BeatReply, ClaimReply, ClaimRequest, Durability, Engine,
-    EngineError, EnqueueReply, Finish, Finished, ListRequest, NewJob, Page, Progress, PruneLimits,
-    QueueStats, ReapReply, ReapRequest, Stored, WaitReply, WorkerStats,
+    EngineError, EnqueueReply, Finish, Finished, ListRequest, NewJob, Pace, Page, Progress,
+    PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply, WorkerStats,
 };
 use mq::{JobId, QueueName, WorkerId};
 use tokio::sync::Notify;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mq::engine::{
     About, Act, AuditReport, Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, Durability,
     Engine, EngineError, EngineErrorKind, EnqueueReply, Finish, Finished, ListRequest, NewJob,
-    Page, Progress, PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply,
+    Pace, Page, Progress, PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply,
     WorkerStats,
 };
 use mq::{Client, JobId, QueueName, WorkerId};

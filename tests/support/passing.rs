@@ -17,7 +17,7 @@ macro_rules! passes_on {
             workers(queue: &QueueName) -> Vec<WorkerStats>;
             list(request: ListRequest) -> Page;
             get(queue: &QueueName, ids: &[JobId]) -> Vec<Option<Stored>>;
-            retry(queue: &QueueName, ids: &[JobId], spread: Option<Duration>) -> Vec<Act>;
+            retry(queue: &QueueName, ids: &[JobId], pace: Option<Pace>) -> Vec<Act>;
             run_now(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
             delete(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;
             cancel(queue: &QueueName, ids: &[JobId]) -> Vec<Act>;

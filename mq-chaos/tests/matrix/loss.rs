@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, LEASE, Scene};
+use mq_chaos::{Chaos, Fleet, LEASE, Scene, poll};
+use mq_core::clock;
 use mq_core::engine::{Durability, Schedule};
 use mq_testkit::{RedisServer, ask};
 
@@ -17,12 +18,19 @@ rows! {
         f28_later_jobs_run_whichever_key_was_deleted;
 }
 
+const JOINED_MAX: Duration = Duration::from_secs(30);
 const SAID_MAX: Duration = Duration::from_secs(5);
 
 /// The store is emptied while all slots are taken by jobs that last. Workers say so, give up what
 /// is no longer theirs, and run what comes later.
-async fn emptied(scene: Scene, empty: impl AsyncFnOnce()) {
+async fn emptied(scene: Scene, port: u16, empty: impl AsyncFnOnce()) {
     let fleet = Fleet::start(WORKER, scene.settings(LEASE), 2);
+    // Who has not asked yet which store this is cannot tell it from the next one.
+    let deadline = clock::now() + JOINED_MAX;
+    while ask(port, &["GET", "mq:store"]).await == "$-1\r\n" {
+        assert!(clock::now() < deadline, "no worker asked for the store's name");
+        poll().await;
+    }
     scene.enqueue(&Chaos::many(0..16, 60_000)).await;
     scene.until_started(16).await;
     scene.enqueue_all(&Chaos::many(0..100, 5), 20).await;
@@ -46,13 +54,14 @@ async fn f23_a_server_that_keeps_nothing_says_so_and_is_joined_again() {
     assert_eq!(engine.durability(), Durability::Memory);
     let warned = engine.warnings().iter().any(|text| text.contains("CONFIG SET appendonly yes"));
     assert!(warned, "{:?}", engine.warnings());
-    emptied(scene, async || server.restart()).await;
+    emptied(scene, server.port(), async || server.restart()).await;
 }
 
 async fn flushed(command: &str) {
     let server = RedisServer::start();
     let scene = Scene::new(&server.url()).await;
-    emptied(scene, async || assert_eq!(ask(server.port(), &[command]).await, "+OK\r\n")).await;
+    let empty = async || assert_eq!(ask(server.port(), &[command]).await, "+OK\r\n");
+    emptied(scene, server.port(), empty).await;
 }
 
 async fn f28_flushall_is_told_and_later_jobs_run() {

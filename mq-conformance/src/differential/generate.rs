@@ -56,10 +56,11 @@ const KINDS: [(&str, u64, Make); 52] = [
     ("sweep for a while", 9, Maker::sweep),
     ("prune a little", 3, Maker::prune),
     ("prune all", 2, Maker::prune_all),
-    ("retry", 5, |g| g.retry(None)),
-    ("retry with a spread", 2, |g| {
-        let spread_ms = g.pick(&[0, 1, SECOND, HOUR]);
-        g.retry(Some(spread_ms))
+    ("retry", 5, |g| g.retry(None, 0)),
+    ("retry at a pace", 2, |g| {
+        let step_ms = g.pick(&[0, 1, SECOND, HOUR]);
+        let ahead = g.pick(&[0, 0, 7]);
+        g.retry(Some(step_ms), ahead)
     }),
     ("run now", 3, |g| Op::RunNow { queue: g.queue(), jobs: g.in_some(&[State::Scheduled]) }),
     ("delete", 2, |g| Op::Delete { queue: g.queue(), jobs: g.in_some(&State::ALL) }),
@@ -341,9 +342,9 @@ impl Maker {
         (0..count).map(job).collect()
     }
 
-    fn retry(&mut self, spread_ms: Option<u64>) -> Op {
+    fn retry(&mut self, step_ms: Option<u64>, ahead: u8) -> Op {
         let jobs = self.in_some(&[State::Dead, State::Dead, State::Cancelled, State::Scheduled]);
-        Op::Retry { queue: self.queue(), jobs, spread_ms }
+        Op::Retry { queue: self.queue(), jobs, step_ms, ahead }
     }
 
     fn cancel(&mut self, states: &[State]) -> Op {

@@ -104,7 +104,9 @@ pub enum Op {
         queue: u8,
         jobs: Vec<JobRef>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        spread_ms: Option<u64>,
+        step_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        ahead: u8,
     },
     RunNow {
         queue: u8,

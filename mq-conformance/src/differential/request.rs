@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, Beat, BeatReply, ClaimRequest, Claimed, Engine, EngineError, Finish, ListRequest,
-    NewJob, PruneLimits, ReapReply, ReapRequest,
+    NewJob, Pace, PruneLimits, ReapReply, ReapRequest,
 };
 use mq_core::{JobId, QueueName, State, WorkerId};
 
@@ -28,7 +28,7 @@ pub enum Request {
     Reap(ReapRequest),
     Prune { queue: QueueName, limits: PruneLimits },
     PruneAll { queue: QueueName, limits: PruneLimits },
-    Retry { queue: QueueName, ids: Vec<JobId>, spread: Option<Duration> },
+    Retry { queue: QueueName, ids: Vec<JobId>, pace: Option<Pace> },
     RunNow { queue: QueueName, ids: Vec<JobId> },
     Delete { queue: QueueName, ids: Vec<JobId> },
     Cancel { queue: QueueName, ids: Vec<JobId> },
@@ -91,7 +91,7 @@ impl Request {
                 Reply::default()
             }
             Self::PruneAll { queue, limits } => prune_all(engine, queue, *limits).await?,
-            Self::Retry { queue, ids, spread } => lines(engine.retry(queue, ids, *spread).await?),
+            Self::Retry { queue, ids, pace } => lines(engine.retry(queue, ids, *pace).await?),
             Self::RunNow { queue, ids } => lines(engine.run_now(queue, ids).await?),
             Self::Delete { queue, ids } => lines(engine.delete(queue, ids).await?),
             Self::Cancel { queue, ids } => lines(engine.cancel(queue, ids).await?),

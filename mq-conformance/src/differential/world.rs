@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mq_core::engine::{
-    About, Beat, ClaimRequest, Claimed, Finish, NewJob, PruneLimits, QueueClaim, ReapRequest,
+    About, Beat, ClaimRequest, Claimed, Finish, NewJob, Pace, PruneLimits, QueueClaim, ReapRequest,
     Schedule,
 };
 use mq_core::lifecycle::Transition;
@@ -197,9 +197,10 @@ impl World {
 
     fn verb(&self, op: &Op) -> Option<Request> {
         Some(match op {
-            Op::Retry { queue, jobs, spread_ms } => {
+            Op::Retry { queue, jobs, step_ms, ahead } => {
                 let (queue, ids) = self.ids(*queue, jobs);
-                Request::Retry { queue, ids, spread: spread_ms.map(ms) }
+                let pace = |step_ms| Pace { step: ms(step_ms), ahead: (*ahead).into() };
+                Request::Retry { queue, ids, pace: step_ms.map(pace) }
             }
             Op::RunNow { queue, jobs } => {
                 let (queue, ids) = self.ids(*queue, jobs);

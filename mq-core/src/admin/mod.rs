@@ -6,8 +6,6 @@ mod moving;
 mod reclaim;
 mod select;
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 pub use self::info::{JobInfo, QueueInfo, SealInfo};
@@ -15,7 +13,7 @@ pub use self::moving::{Move, MoveError, MoveProgress, MoveReport, MoveSide, Move
 pub use self::select::{Filter, JobPage, PageCursor};
 use crate::client::Client;
 use crate::engine::{
-    Act, AuditReport, BATCH_MAX, Engine, EngineError, ListRequest, Stored, WorkerStats,
+    Act, AuditReport, BATCH_MAX, Engine, EngineError, ListRequest, Pace, Stored, WorkerStats,
 };
 use crate::id::JobId;
 use crate::name::QueueName;
@@ -263,8 +261,7 @@ impl Admin {
         match verb {
             Verb::Retry { per_second: None } => engine.retry(queue, ids, None).await,
             Verb::Retry { per_second: Some(rate) } => {
-                let spread = Duration::from_secs(1) / (*rate).max(1);
-                retry_later(engine, queue, ids, spread, before).await
+                engine.retry(queue, ids, Some(Pace::per_second(*rate, before))).await
             }
             Verb::RunNow => engine.run_now(queue, ids).await,
             Verb::Delete => engine.delete(queue, ids).await,
@@ -325,29 +322,6 @@ impl Admin {
         }
         Ok(reports)
     }
-}
-
-/// Retries at a rate without anybody having to stay and wait: the jobs are scheduled in a row.
-async fn retry_later(
-    engine: &dyn Engine,
-    queue: &QueueName,
-    ids: &[JobId],
-    spread: Duration,
-    before: usize,
-) -> Result<Vec<Act>, EngineError> {
-    if before == 0 {
-        return engine.retry(queue, ids, Some(spread)).await;
-    }
-    // A later batch must queue up behind the earlier ones; one call takes only one step width, so
-    // each job of it is placed alone. Batches hold up to 1,000 jobs, so this is the rare case.
-    let mut acts = Vec::with_capacity(ids.len());
-    for (at, id) in ids.iter().enumerate() {
-        // The engine counts from 1, so that the last of the batch before has `before` steps.
-        let steps = u32::try_from(before + at + 1).unwrap_or(u32::MAX);
-        let delay = spread.saturating_mul(steps);
-        acts.extend(engine.retry(queue, &[*id], Some(delay)).await?);
-    }
-    Ok(acts)
 }
 
 fn queue_name(name: &str) -> Result<QueueName, EngineError> {

@@ -36,7 +36,7 @@ pub use self::data::{
 };
 pub use self::error::{EngineError, EngineErrorKind};
 pub use self::operator::{
-    About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Page, Progress,
+    About, Act, AuditReport, Cursor, Finding, FindingKind, ListRequest, Pace, Page, Progress,
     PruneLimits, QueueStats, Stored, WorkerStats, total,
 };
 pub use self::transaction::Transaction;
@@ -167,12 +167,13 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Option<Stored>>, EngineError>;
 
     /// Runs dead, cancelled or scheduled jobs again, with all their attempts; their history and
-    /// lifetime count stay. With `spread`, the n-th one (from 1) is due n times that time from now.
+    /// lifetime count stay. At a pace they are scheduled one after the other, where without they are
+    /// ready at once.
     async fn retry(
         &self,
         queue: &QueueName,
         ids: &[JobId],
-        spread: Option<Duration>,
+        pace: Option<Pace>,
     ) -> Result<Vec<Act>, EngineError>;
 
     /// Makes scheduled jobs and retries ready now; attempts stay as they are.

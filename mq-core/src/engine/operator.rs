@@ -1,5 +1,7 @@
 //! Requests and replies of the operator plane.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
@@ -34,6 +36,33 @@ impl Default for PruneLimits {
     fn default() -> Self {
         let dead_age_ms = 90 * 24 * 60 * 60 * 1000;
         Self { dead_count: 10_000, dead_age_ms, batch: 500 }
+    }
+}
+
+/// How fast [`retry`](super::Engine::retry) lets jobs run again: one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// From one job to the next. The first job waits as long.
+    pub step: Duration,
+    /// How many jobs are ahead, from earlier requests of the same operation.
+    pub ahead: u64,
+}
+
+impl Pace {
+    /// One job after each `step`, with none ahead.
+    pub fn every(step: Duration) -> Self {
+        Self { step, ahead: 0 }
+    }
+
+    /// So many jobs a second, and at least one, behind so many others.
+    pub fn per_second(rate: u32, ahead: usize) -> Self {
+        Self { step: Duration::from_secs(1) / rate.max(1), ahead: ahead as u64 }
+    }
+
+    /// How long from now the job at this place of a request, from 0, is due.
+    pub fn delay(self, place: usize) -> Duration {
+        let nth = self.ahead.saturating_add(place as u64).saturating_add(1);
+        self.step.saturating_mul(u32::try_from(nth).unwrap_or(u32::MAX))
     }
 }
 

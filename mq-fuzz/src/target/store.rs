@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, Beat, BeatReply, ClaimRequest, Claimed, Engine, EngineError, Finish, Finished,
-    ListRequest, NewJob, PruneLimits, QueueClaim, ReapRequest, Schedule,
+    ListRequest, NewJob, Pace, PruneLimits, QueueClaim, ReapRequest, Schedule,
 };
 use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId, chain_text};
@@ -189,7 +189,7 @@ async fn operate(engine: &SqliteEngine) {
     let (queue, other) = (queue(), QueueName::new("r").expect("a good name"));
     let ids: Vec<_> = (1..=6).map(id).collect();
     heard(engine.discard(&queue, &ids).await);
-    heard(engine.retry(&queue, &ids, Some(HOUR)).await);
+    heard(engine.retry(&queue, &ids, Some(Pace::every(HOUR))).await);
     heard(engine.run_now(&queue, &ids).await);
     heard(engine.cancel(&queue, &ids[..2]).await);
     heard(engine.transfer(&queue, &other, &ids[2..4]).await);

@@ -1,8 +1,6 @@
 //! Runs jobs again.
 
-use std::time::Duration;
-
-use mq_core::engine::{Act, EngineError};
+use mq_core::engine::{Act, EngineError, Pace};
 use mq_core::{History, JobId, QueueName};
 
 use super::verb::{self, Seen, Verb};
@@ -17,18 +15,18 @@ pub(crate) async fn retry(
     engine: &RedisEngine,
     queue: &QueueName,
     ids: &[JobId],
-    spread: Option<Duration>,
+    pace: Option<Pace>,
 ) -> Result<Vec<Act>, EngineError> {
     let first = engine.now_arg();
-    let args = |seen: &Seen| args(seen, spread);
+    let args = |seen: &Seen| args(seen, pace);
     let verb = Verb { script: &script::RETRY, first, reads: true, args: &args };
     verb::apply(engine, queue, ids, &verb).await
 }
 
-fn args(seen: &Seen, spread: Option<Duration>) -> Vec<Vec<u8>> {
-    let delay_ms = spread.map(|spread| {
-        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        spread_ms.saturating_mul(seen.index as u64 + 1).min(DELAY_MS_MAX)
+fn args(seen: &Seen, pace: Option<Pace>) -> Vec<Vec<u8>> {
+    let delay_ms = pace.map(|pace| {
+        let delay_ms = pace.delay(seen.index).as_millis();
+        u64::try_from(delay_ms).unwrap_or(u64::MAX).min(DELAY_MS_MAX)
     });
     let delay_ms = delay_ms.filter(|delay_ms| *delay_ms > 0);
     let delay_ms = delay_ms.map_or_else(Vec::new, |delay_ms| delay_ms.to_string().into_bytes());

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mq_core::engine::{
     About, Act, AuditReport, BATCH_MAX, Beat, BeatReply, ClaimReply, ClaimRequest, Durability,
     Engine, EngineError, EngineErrorKind, EnqueueReply, Finish, Finished, ListRequest, NewJob,
-    Page, Progress, PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply,
+    Pace, Page, Progress, PruneLimits, QueueStats, ReapReply, ReapRequest, Stored, WaitReply,
     WorkerStats,
 };
 use mq_core::{JobId, QueueName, WorkerId, clock};
@@ -172,10 +172,10 @@ impl Engine for MemoryEngine {
         &self,
         queue: &QueueName,
         ids: &[JobId],
-        spread: Option<Duration>,
+        pace: Option<Pace>,
     ) -> Result<Vec<Act>, EngineError> {
         self.limited(ids.len(), |store| {
-            let acts = ids.iter().enumerate().map(|(at, id)| store.retry(queue, *id, spread, at));
+            let acts = ids.iter().enumerate().map(|(at, id)| store.retry(queue, *id, pace, at));
             acts.collect()
         })
     }

@@ -1,9 +1,7 @@
 //! The operator plane.
 
-use std::time::Duration;
-
 use mq_core::engine::{
-    Act, AuditReport, BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListRequest, Page,
+    Act, AuditReport, BATCH_MAX, Cursor, EngineError, EngineErrorKind, ListRequest, Pace, Page,
     QueueStats, Stored, WorkerStats,
 };
 use mq_core::lifecycle::LATEST_MS;
@@ -111,7 +109,7 @@ impl Store {
         &mut self,
         name: &QueueName,
         id: JobId,
-        spread: Option<Duration>,
+        pace: Option<Pace>,
         at: usize,
     ) -> Act {
         self.act(name, id, |queue, place, now_ms| {
@@ -124,7 +122,7 @@ impl Store {
             let past = job.history.as_deref().map(History::decode);
             job.history = past.map(|past| past.revived().encode());
             queue.own_key(id, now_ms);
-            let wait_ms = spread.map_or(0, |spread| spread.as_millis() as u64 * (at as u64 + 1));
+            let wait_ms = pace.map_or(0, |pace| pace.delay(at).as_millis() as u64);
             let later = Place::Scheduled { at_ms: now_ms + wait_ms, is_retry: false };
             queue.put(id, if wait_ms == 0 { Place::Ready } else { later }, false);
             Some(Act::Applied)

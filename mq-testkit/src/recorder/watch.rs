@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use mq_core::engine::{
     About, Act, AuditReport, Beat, BeatReply, ClaimReply, ClaimRequest, Claimed, Durability,
     Engine, EngineError, EngineErrorKind, EnqueueReply, Finish, Finished, ListRequest, NewJob,
-    Page, Progress, PruneLimits, QueueReply, QueueStats, ReapReply, ReapRequest, Schedule, Stored,
-    WaitReply, WorkerStats,
+    Pace, Page, Progress, PruneLimits, QueueReply, QueueStats, ReapReply, ReapRequest, Schedule,
+    Stored, WaitReply, WorkerStats,
 };
 use mq_core::lifecycle::Transition;
 use mq_core::{History, JobId, QueueName, WorkerId};
@@ -202,9 +202,9 @@ impl Engine for Watched {
         &self,
         queue: &QueueName,
         ids: &[JobId],
-        spread: Option<Duration>,
+        pace: Option<Pace>,
     ) -> Result<Vec<Act>, EngineError> {
-        self.order("retry", ids, self.inner.retry(queue, ids, spread)).await
+        self.order("retry", ids, self.inner.retry(queue, ids, pace)).await
     }
 
     async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Act>, EngineError> {

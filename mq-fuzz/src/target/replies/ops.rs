@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mq_core::engine::{
     About, Beat, ClaimRequest, Claimed, Cursor, Engine, EngineError, Finish, ListRequest, NewJob,
-    PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
+    Pace, PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
 };
 use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
@@ -144,7 +144,7 @@ async fn look(engine: &impl Engine, op: usize, choices: u8) -> Done {
 async fn verbs(engine: &impl Engine, op: usize, choices: u8) -> Done {
     let (queue, ids) = (queue(), ids());
     let acts = match op {
-        14 => engine.retry(&queue, &ids, (choices & 1 == 1).then_some(HOUR)).await?,
+        14 => engine.retry(&queue, &ids, (choices & 1 == 1).then_some(Pace::every(HOUR))).await?,
         15 => engine.run_now(&queue, &ids).await?,
         16 => engine.delete(&queue, &ids).await?,
         17 => engine.cancel(&queue, &ids).await?,

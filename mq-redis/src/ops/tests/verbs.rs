@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_core::engine::Act;
+use mq_core::engine::{Act, Pace};
 use mq_core::{History, Record, State};
 
 use super::{Kit, THEN_MS};
@@ -105,11 +105,11 @@ async fn retry_gives_attempts_back_and_run_now_does_not() {
 }
 
 #[tokio::test]
-async fn a_spread_puts_one_job_after_the_other() {
+async fn a_pace_puts_one_job_after_the_other() {
     let kit = Kit::new().await;
     let ids = [kit.job("dead").await, kit.job("ready").await, kit.job("retry").await];
-    let spread = Some(Duration::from_secs(100));
-    let acts = retry::retry(&kit.engine, &kit.queue, &ids, spread).await.unwrap();
+    let pace = Some(Pace::every(Duration::from_secs(100)));
+    let acts = retry::retry(&kit.engine, &kit.queue, &ids, pace).await.unwrap();
     assert_eq!(acts, [Act::Applied, Act::Already, Act::Applied]);
     let first = kit.number("ZSCORE", "scheduled", &[&ids[0].to_text()]).await.unwrap();
     let third = kit.number("ZSCORE", "scheduled", &[&ids[2].to_text()]).await.unwrap();
