@@ -457,7 +457,19 @@ fn the_audit_finds_mends_and_says_so_by_its_code() {
     let shown = store.run(&["audit"]);
     assert!(shown.stdout.contains("no_record") && shown.stdout.contains("audit --repair"));
 
-    assert_eq!(store.json(&["audit", "--repair"])[0]["repaired"], 1);
+    let unasked = store.run(&["audit", "--repair"]);
+    assert_eq!(unasked.code, USAGE, "nobody is there to ask");
+    assert!(unasked.stderr.contains("no_record") && unasked.stderr.contains("--yes"));
+    assert_eq!(store.run(&["audit"]).code, CONDITION, "nothing was changed");
+    let command = store.command(&["audit", "--repair"]);
+    let (code, seen) = terminal::answer(command, "[y/N]", "y\n", || ());
+    assert_eq!(code, FINE, "{seen}");
+    assert!(seen.contains("mend 1 finding?"), "{seen}");
+    // Where nothing is wrong nobody is asked.
+    assert_eq!(store.json(&["audit", "--repair"])[0]["repaired"], 0);
+
+    store.lose_a_record("mail");
+    assert_eq!(store.json(&["audit", "--repair", "--yes"])[0]["repaired"], 1);
     store.check();
 }
 

@@ -6,14 +6,18 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::fail::{Exit, Fail};
+use crate::out;
 use crate::table::Table;
 use crate::text;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Mend what disagrees. Never drops a job.
+    /// Mend what disagrees, after showing it and asking. Never drops a job.
     #[arg(long)]
     repair: bool,
+    /// Do not ask, nor look before.
+    #[arg(long, requires = "repair")]
+    yes: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -24,11 +28,28 @@ struct Audited {
 }
 
 pub(crate) async fn run(app: &App, args: &Args) -> Result<Exit, Fail> {
-    let reports = app.admin.audit(args.repair).await?;
-    let audited: Vec<Audited> =
-        reports.into_iter().map(|(queue, report)| Audited { queue, report }).collect();
+    if args.repair && !args.yes {
+        confirm(&audit(app, false).await?)?;
+    }
+    let audited = audit(app, args.repair).await?;
     app.show(&audited, || as_text(&audited, args.repair))?;
     Ok(Exit::condition(audited.iter().any(|queue| is_left(&queue.report))))
+}
+
+async fn audit(app: &App, repair: bool) -> Result<Vec<Audited>, Fail> {
+    let reports = app.admin.audit(repair).await?;
+    Ok(reports.into_iter().map(|(queue, report)| Audited { queue, report }).collect())
+}
+
+/// Shows what would be mended, and goes on only if somebody wants that, or if nothing is wrong.
+fn confirm(audited: &[Audited]) -> Result<(), Fail> {
+    let found: usize = audited.iter().map(|queue| queue.report.findings.len()).sum();
+    if found == 0 {
+        return Ok(());
+    }
+    out::note(&as_text(audited, true));
+    let findings = if found == 1 { "finding" } else { "findings" };
+    out::agree(&format!("mend {found} {findings}?"), false)
 }
 
 /// Whether something is still wrong. A report that is full may have had no room for more.
