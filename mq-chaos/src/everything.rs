@@ -1,5 +1,6 @@
 //! All faults at once, on a bit of all that applications do.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::file::{File, Lock};
 use crate::fleet::Settings;
+use crate::fsck;
 use crate::producer::{LOAD, PACE};
 use crate::scene::{Scene, lasts};
 use crate::workload::MAX_ATTEMPTS;
@@ -36,6 +38,23 @@ pub struct Size {
     pub jobs: usize,
     /// At least so many faults happen.
     pub faults: usize,
+}
+
+/// What is run, as the command that does it again.
+#[derive(Debug)]
+struct Order {
+    engine: &'static str,
+    seed: u64,
+    size: Size,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, seed, size: Size { jobs, faults } } = self;
+        write!(f, "MQ_SEED={seed} MQ_SEEDS=1 MQ_JOBS={jobs} MQ_FAULTS={faults} ")?;
+        write!(f, "./ci chaos commit f97_everything_at_once_on_")?;
+        f.write_str(engine)
+    }
 }
 
 /// The programs that suffer.
@@ -60,7 +79,7 @@ pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Verdict {
     let workers = workers(programs, &scene, &settings, [4, 2, 2, 2]);
     let nemesis = Nemesis::new(seed, scene.recorder());
     let nemesis = nemesis.victim(workers).victim(Server::new(server)).victim(Network::new(&proxy));
-    run(programs, &scene, &settings, nemesis, seed, size).await
+    run(programs, &scene, &settings, nemesis, &Order { engine: "redis", seed, size }).await
 }
 
 /// F97 on a file: most faults are kills, and at times somebody else has the write lock.
@@ -72,7 +91,8 @@ pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Verdict {
     let workers = workers(programs, &scene, &settings, [12, 1, 1, 1]);
     let nemesis = Nemesis::new(seed, scene.recorder());
     let nemesis = nemesis.victim(workers).victim(Locks { file: file.clone(), lock: None });
-    let verdict = run(programs, &scene, &settings, nemesis, seed, size).await;
+    let order = Order { engine: "a_file", seed, size };
+    let verdict = run(programs, &scene, &settings, nemesis, &order).await;
     file.assert_whole();
     verdict
 }
@@ -112,9 +132,9 @@ async fn run(
     scene: &Scene,
     settings: &Settings,
     mut nemesis: Nemesis,
-    seed: u64,
-    size: Size,
+    order: &Order,
 ) -> Verdict {
+    let &Order { seed, size, .. } = order;
     let producers = producers(programs, scene, settings, seed);
     let mut of_producers = Nemesis::new(!seed, scene.recorder()).victim(producers);
     let mut rng = Rng::seeded(seed ^ 0x5eed);
@@ -140,6 +160,8 @@ async fn run(
     nemesis.heal().await;
     operator.stop().await;
     scene.rest_but_for(&mut nemesis).await;
+    let wrong = fsck(&scene.client, &scene.url).await;
+    assert!(wrong.is_empty(), "fsck of `{order}`: {wrong:#?}");
     let rules = Rules {
         concurrency: Some(settings.concurrency),
         lease: LEASE,
@@ -148,7 +170,7 @@ async fn run(
         deaths_recorded: true,
         ..Rules::default()
     };
-    scene.assert_clean(&rules, &format!("MQ_SEED={seed} ./ci chaos release f97")).await
+    scene.assert_clean(&rules, &order.to_string()).await
 }
 
 /// An operator who does something with some job, again and again.

@@ -29,7 +29,7 @@ pub struct Scene {
     pub client: Client,
     /// The queue.
     pub queue: QueueName,
-    url: String,
+    pub(crate) url: String,
     recorder: Recorder,
     producer: Producer,
     progress: Mutex<Progress>,

@@ -2,9 +2,9 @@
 // Reads what others wrote, which must never make it panic.
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
-use mq_core::Claim;
 use mq_core::engine::{BATCH_MAX, ClaimReply, ClaimRequest, Claimed, QueueReply};
 use mq_core::failpoint::point;
+use mq_core::{Claim, mutant};
 
 use super::{finish, promote};
 use crate::error::Result;
@@ -82,6 +82,9 @@ fn take(tx: &mut Tx<'_>, queue: &Queue, claim: &Claim, limit: usize) -> Result<V
     let taken = tx.rows(sql!("claim"), asked, |row| jobs::claimed(row, claim))?;
     let (pks, jobs): (Vec<i64>, Vec<Claimed>) = tx.addressable(taken)?.into_iter().unzip();
     tx.hold(claim, &pks)?;
+    for pk in pks.iter().filter(|_| mutant::is(1)) {
+        tx.execute("DELETE FROM mq_jobs WHERE pk = ?1", [pk])?;
+    }
     if !pks.is_empty() {
         point("sqlite.claimed");
     }

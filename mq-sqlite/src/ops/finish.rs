@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use mq_core::engine::{Finish, Finished};
 use mq_core::failpoint::point;
 use mq_core::lifecycle::Transition;
-use mq_core::{QueueName, WorkerId};
+use mq_core::{QueueName, WorkerId, mutant};
 
 use crate::error::Result;
 use crate::jobs::{self, CANCELLED, DEAD, DONE, Place, RUNNING, Row0};
@@ -52,15 +52,15 @@ pub(crate) fn finish(tx: &mut Tx<'_>, ends: &[Finish]) -> Result<Vec<Finished>> 
 /// The queue of a claim, if its worker may act there.
 fn member(tx: &mut Tx<'_>, end: &Finish) -> Result<Option<Queue>> {
     let Some(queue) = tx.queue(&end.claim.queue)? else { return Ok(None) };
-    let is_member = tx.member(&queue, end.claim.worker)?.is_some();
+    let is_member = tx.member(&queue, end.claim.worker)?.is_some() || mutant::is(2);
     Ok(is_member.then_some(queue))
 }
 
 fn is_held(job: &Row0, end: &Finish) -> bool {
     let worker = end.claim.worker.to_text();
-    job.state == RUNNING
-        && job.number == Some(jobs::number(&end.claim))
-        && job.worker.as_ref().is_some_and(|holder| holder.as_bytes() == worker)
+    let is_holder = job.number == Some(jobs::number(&end.claim))
+        && job.worker.as_ref().is_some_and(|holder| holder.as_bytes() == worker);
+    job.state == RUNNING && (is_holder || mutant::is(2))
 }
 
 fn apply(tx: &mut Tx<'_>, queue: &Queue, end: &Finish, job: &Row0) -> Result<()> {

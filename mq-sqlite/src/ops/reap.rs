@@ -1,7 +1,7 @@
 //! Takes the jobs of workers whose lease has ended over to another one.
 
-use mq_core::WorkerId;
 use mq_core::engine::{BATCH_MAX, ReapReply, ReapRequest};
+use mq_core::{WorkerId, mutant};
 
 use crate::column;
 use crate::error::Result;
@@ -54,7 +54,8 @@ fn revoke(tx: &Tx<'_>, queue: &Queue, request: &ReapRequest) -> Result<Vec<Worke
         return Ok(Vec::new());
     }
     let reaper = request.claim.worker.to_string();
-    let revoked = (queue.pk, reaper, now_ms);
+    let ended_ms = if mutant::is(4) { i64::MAX } else { now_ms };
+    let revoked = (queue.pk, reaper, ended_ms);
     let revoked = tx.rows(sql!("reap_revoke"), revoked, |row| column::worker(row, 0))?;
     Ok(revoked.into_iter().flatten().collect())
 }
