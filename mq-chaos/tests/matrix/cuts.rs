@@ -66,8 +66,16 @@ impl Line {
         Outcome { answer, state: site.state(self.near.engine()).await }
     }
 
+    /// Connects if there is no connection: what is counted and cut is the operation, and not the
+    /// scripts that a new connection loads.
+    async fn is_there(&self) {
+        let pong = self.far.engine().ping().await;
+        pong.unwrap_or_else(|error| panic!("no connection by the proxy: {error}"));
+    }
+
     async fn expected(&mut self, operation: &str) -> Expected {
         let site = self.site().await;
+        self.is_there().await;
         let passed =
             |proxy: &Proxy| [Direction::ToServer, Direction::ToClient].map(|d| proxy.passed(d));
         let before = passed(&self.proxy);
@@ -80,6 +88,7 @@ impl Line {
 
     async fn cut(&mut self, operation: &str, expected: &Expected, direction: Direction, at: u32) {
         let site = self.site().await;
+        self.is_there().await;
         self.proxy.cut_after(direction, at);
         let outcome = self.outcome(&site, operation).await;
         self.proxy.heal();

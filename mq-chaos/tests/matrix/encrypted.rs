@@ -1,6 +1,6 @@
 //! What is peculiar to TLS, and the faults of the network again under it: F35, F42 and F44.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mq_chaos::{Chaos, LEASE, Scene, Tier, apart, lasts};
@@ -47,19 +47,16 @@ impl Line {
         assert_eq!(stats.interrupted_total, 0, "{stats:#?}");
     }
 
-    /// Waits until somebody is at work, and both workers have their connections for requests and
-    /// for their keepers.
+    /// Waits until somebody is at work and both workers are connected, not just the first.
     async fn until_all_are_back(&self, scene: &Scene) {
-        let (deadline, own) = (clock::now() + BACK_MAX, std::process::id().to_string());
+        let deadline = clock::now() + BACK_MAX;
         until_at_work(scene, BACK_MAX).await;
+        let own = std::process::id().to_string();
         loop {
             let clients = ask(self.server.port(), &["CLIENT", "LIST"]).await;
-            let mut workers = BTreeMap::<_, usize>::new();
-            for (_, name) in clients.lines().filter_map(|line| line.split_once(" name=mq-work-")) {
-                *workers.entry(name.split('-').next()).or_default() += 1;
-            }
-            workers.remove(&Some(&*own));
-            if workers.values().filter(|connections| **connections >= 2).count() == 2 {
+            let names = clients.lines().filter_map(|line| line.split_once(" name=mq-work-"));
+            let pids: BTreeSet<_> = names.filter_map(|(_, name)| name.split('-').next()).collect();
+            if pids.iter().filter(|pid| **pid != own).count() == 2 {
                 return;
             }
             assert!(clock::now() < deadline, "not both workers are back: {clients}");
