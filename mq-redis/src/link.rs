@@ -2,6 +2,7 @@
 
 mod connection;
 mod fault;
+mod pause;
 mod request;
 
 use std::fmt;
@@ -21,10 +22,6 @@ pub(crate) use self::request::Request;
 use crate::script;
 use crate::url::Settings;
 
-/// Longest pause between two tries to connect. With full jitter the mean is half of it, so that
-/// every worker is back within the 5 s that the promise P7 gives.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
-const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest pause before a request that met a passing refusal is sent again.
 const RESEND_PAUSE_MAX: Duration = Duration::from_millis(500);
 const RESEND_PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -347,6 +344,7 @@ impl Link {
 
     async fn open(&self) -> Result<Arc<Connection>, Option<EngineError>> {
         let settings = &self.shared.settings;
+        let began = clock::now();
         match Connection::open(settings, self.shared.role).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
@@ -366,20 +364,17 @@ impl Link {
                     tracing::warn!(server = %settings, error = %cause, "cannot connect to redis");
                 }
                 tracing::debug!(server = %settings, error = %cause, "a try to connect failed");
-                self.fail(cause);
+                self.fail(cause, began.elapsed());
                 Err(denied)
             }
         }
     }
 
-    /// Notes a failure, which lengthens the pause before the next try.
-    fn fail(&self, cause: RedisError) {
+    /// Notes the failure of a try, which lengthens the pause before the next one.
+    fn fail(&self, cause: RedisError, took: Duration) {
         let failures = self.shared.failures.fetch_add(1, Ordering::Relaxed);
-        let pause = RECONNECT_PAUSE_MIN
-            .saturating_mul(1u32.checked_shl(failures).unwrap_or(u32::MAX))
-            .min(RECONNECT_PAUSE_MAX);
-        let pause = self.jitter(pause);
         let mut state = self.state();
+        let pause = pause::before_next_try(failures, took, &mut state.rng);
         state.not_before = Some(clock::now() + pause);
         state.cause = Some(cause);
     }
@@ -395,8 +390,9 @@ impl Link {
         let Some(cause) = cause else { return };
         state.cause = Some(cause.clone());
         drop(state);
-        if connection.age() < YOUNG {
-            self.fail(cause);
+        let age = connection.age();
+        if age < YOUNG {
+            self.fail(cause, age);
         }
     }
 
@@ -435,10 +431,8 @@ impl Link {
         fault::unanswered(&self.shared.settings, deadline.patience, cause.as_ref())
     }
 
-    /// Full jitter: anything up to `pause`.
     fn jitter(&self, pause: Duration) -> Duration {
-        let micros = pause.as_micros() as u64;
-        Duration::from_micros(self.state().rng.between(micros / 8, micros))
+        pause::jittered(pause, &mut self.state().rng)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -111,12 +111,12 @@ impl Producer {
                 Ok(Err(_)) if call.stage.load(Ordering::Acquire) == WAITING => {
                     turn = self.hand_over(&call);
                 }
-                Ok(Err(_)) => return Err(unknown(patience)),
+                Ok(Err(_)) => return Err(unknown(&self.link, patience)),
                 Err(_) => {
                     guard.1 = true;
                     return Err(match call.give_up() {
                         WAITING => unavailable(&self.link, patience),
-                        _ => unknown(patience),
+                        _ => unknown(&self.link, patience),
                     });
                 }
             }
@@ -245,15 +245,10 @@ fn unavailable(link: &Link, patience: Duration) -> EngineError {
          {patience:.1?}; check that the server runs, or allow more time",
         link.settings()
     );
-    let error = EngineError::new(EngineErrorKind::Unavailable, message);
-    // Why there is no connection, if there is none.
-    match link.cause() {
-        Some(cause) => error.with_source(cause),
-        None => error,
-    }
+    with_cause(EngineError::new(EngineErrorKind::Unavailable, message), link)
 }
 
-fn unknown(patience: Duration) -> EngineError {
+fn unknown(link: &Link, patience: Duration) -> EngineError {
     let message = format!(
         "the jobs were sent, and no answer came within {patience:.1?}: they may or may not be \
          stored; sending the same job ids again is safe, and enqueueing anew if the jobs have \
@@ -261,5 +256,13 @@ fn unknown(patience: Duration) -> EngineError {
     );
     let is_wrong = mutant::is(15);
     let kind = if is_wrong { EngineErrorKind::Unavailable } else { EngineErrorKind::Unknown };
-    EngineError::new(kind, message)
+    with_cause(EngineError::new(kind, message), link)
+}
+
+/// Why there is no connection, if there is none.
+fn with_cause(error: EngineError, link: &Link) -> EngineError {
+    match link.cause() {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
 }

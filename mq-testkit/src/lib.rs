@@ -7,8 +7,11 @@
 //! With the feature `faults`, for tests of whole programs under faults, mq's own and yours:
 //! throw-away servers, a network that misbehaves on command, a nemesis that kills and freezes
 //! processes, a recorder whose history outlives them, and a check that says whether the history
-//! keeps what mq promises, with a picture of each job of which it does not.
+//! keeps what mq promises, with a picture of each job of which it does not. With the feature `tls`,
+//! also servers that speak TLS, and the authority that vouches for them.
 
+#[cfg(feature = "tls")]
+mod authority;
 mod bench;
 #[cfg(feature = "faults")]
 mod check;
@@ -29,6 +32,8 @@ mod timeline;
 #[cfg(feature = "faults")]
 mod wire;
 
+#[cfg(feature = "tls")]
+pub use authority::{Authority, Certificate};
 pub use bench::Bench;
 #[cfg(feature = "faults")]
 pub use check::{

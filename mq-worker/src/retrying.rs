@@ -8,9 +8,12 @@ use mq_core::rng::Rng;
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Backoff, Jitter, chain_text};
 
+/// Shorter at its longest than the 5 s in which the promise P7 has every worker back, with enough
+/// of them left to connect. Full jitter, so that workers that were refused together do not come
+/// back together.
 const DELAYS: Backoff = Backoff::exponential(Duration::from_millis(50))
-    .max(Duration::from_secs(5))
-    .jitter(Jitter::Quarter);
+    .max(Duration::from_secs(4))
+    .jitter(Jitter::Full);
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Consecutive failures of one sort of request.
@@ -62,5 +65,21 @@ impl Retrying {
         );
         self.failures = 0;
         self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mq_core::engine::EngineErrorKind;
+
+    #[test]
+    fn a_worker_that_was_refused_a_hundred_times_asks_again_within_the_time_of_the_promise() {
+        let error = EngineError::new(EngineErrorKind::Denied, "no");
+        let mut retrying = Retrying::new("test");
+        let delays: Vec<_> = (0..100).map(|_| retrying.failed(&error)).collect();
+        assert!(delays[0] <= Duration::from_millis(50), "{delays:?}");
+        assert!(delays.iter().all(|delay| *delay <= Duration::from_secs(4)), "{delays:?}");
+        assert!(delays.iter().any(|delay| *delay >= Duration::from_secs(2)), "{delays:?}");
     }
 }

@@ -66,8 +66,16 @@ impl Line {
         Outcome { answer, state: site.state(self.near.engine()).await }
     }
 
+    /// Connects if there is no connection: what is counted and cut is the operation, and not the
+    /// scripts that a new connection loads.
+    async fn is_there(&self) {
+        let pong = self.far.engine().ping().await;
+        pong.unwrap_or_else(|error| panic!("no connection by the proxy: {error}"));
+    }
+
     async fn expected(&mut self, operation: &str) -> Expected {
         let site = self.site().await;
+        self.is_there().await;
         let passed =
             |proxy: &Proxy| [Direction::ToServer, Direction::ToClient].map(|d| proxy.passed(d));
         let before = passed(&self.proxy);
@@ -80,6 +88,7 @@ impl Line {
 
     async fn cut(&mut self, operation: &str, expected: &Expected, direction: Direction, at: u32) {
         let site = self.site().await;
+        self.is_there().await;
         self.proxy.cut_after(direction, at);
         let outcome = self.outcome(&site, operation).await;
         self.proxy.heal();
@@ -95,15 +104,11 @@ impl Line {
     }
 }
 
-/// The places to cut at: all, or some that are drawn. Requests are long.
-fn places(bytes: u64, direction: Direction, tier: Tier, rng: &mut Rng) -> Vec<u32> {
-    let some =
-        |rng: &mut Rng, count: u64| (0..count).map(|_| rng.between(0, bytes) as u32).collect();
-    match (tier, direction) {
-        (Tier::Commit, _) => some(rng, 2),
-        (Tier::Nightly, Direction::ToServer) => some(rng, bytes / 16),
-        (Tier::Nightly, Direction::ToClient) => some(rng, bytes / 2),
-        _ => (0..=bytes as u32).collect(),
+/// The places to cut at: all, or with each commit some that are drawn.
+fn places(bytes: u64, tier: Tier, rng: &mut Rng) -> Vec<u32> {
+    match tier {
+        Tier::Commit => (0..2).map(|_| rng.between(0, bytes) as u32).collect(),
+        Tier::Nightly | Tier::Release => (0..=bytes as u32).collect(),
     }
 }
 
@@ -113,7 +118,7 @@ async fn each_of(operations: Vec<&'static str>, tier: Tier, mut rng: Rng) -> usi
     for operation in operations {
         let expected = line.expected(operation).await;
         for direction in [Direction::ToServer, Direction::ToClient] {
-            for at in places(expected.bytes[direction as usize], direction, tier, &mut rng) {
+            for at in places(expected.bytes[direction as usize], tier, &mut rng) {
                 line.cut(operation, &expected, direction, at).await;
                 cuts += 1;
             }

@@ -9,6 +9,7 @@ mod clock;
 mod cuts;
 mod data;
 mod deploy;
+mod encrypted;
 mod everything;
 mod leaks;
 mod loss;
@@ -85,6 +86,7 @@ fn main() {
     let rows = [
         access::ROWS,
         cuts::ROWS,
+        encrypted::ROWS,
         everything::ROWS,
         loss::ROWS,
         mutants::ROWS,

@@ -229,7 +229,7 @@ async fn f33_a_server_that_became_a_replica_is_waited_for() {
             let refused = scene.client.enqueue(Chaos::lasting(0, 0)).await;
             assert!(refused.is_err(), "{refused:?}");
             tell(&server, &["REPLICAOF", "NO", "ONE"]).await;
-            until_at_work(scene, Duration::from_secs(7)).await;
+            until_at_work(scene, BACK_MAX).await;
         }
     };
     let (_, unexplained) = under_load(WORKER, &server.url(), 200, fault).await;

@@ -106,14 +106,30 @@ pub(super) fn denied(settings: &Settings, cause: &RedisError) -> Option<EngineEr
         redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => {
             return denied_by_server(settings, cause);
         }
-        // The library passes this on as text only.
-        redis::ErrorKind::Io if cause.to_string().contains("invalid peer certificate") => format!(
-            "{settings} shows a certificate that is not trusted here: add its authority to the \
-             system's, or name a file with it in the environment variable SSL_CERT_FILE"
-        ),
+        redis::ErrorKind::Io => {
+            let advice = about_certificate(&cause.to_string())?;
+            format!("{settings} shows a certificate that {advice}")
+        }
         _ => return None,
     };
     Some(EngineError::new(EngineErrorKind::Denied, message).with_source(cause.clone()))
+}
+
+/// What is wrong with the certificate of a server and what to do, if that is what an error is
+/// about. The library passes it on as text only.
+fn about_certificate(text: &str) -> Option<&'static str> {
+    let (_, fault) = text.split_once("invalid peer certificate: ")?;
+    Some(if fault.starts_with("certificate expired") {
+        "has expired: have the server show a new one, or set the clock of this machine right"
+    } else if fault.starts_with("certificate not valid yet") {
+        "is not valid yet: set the clock of this machine right"
+    } else if fault.starts_with("certificate not valid for name") {
+        "is for another host: write the host as the certificate names it, or have the server show \
+         one for this host"
+    } else {
+        "is not trusted here: add its authority to the system's, or name a file with it in the \
+         environment variable SSL_CERT_FILE"
+    })
 }
 
 fn denied_by_server(settings: &Settings, cause: &RedisError) -> Option<EngineError> {
