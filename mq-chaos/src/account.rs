@@ -12,10 +12,6 @@ pub struct Life {
     pub sent: bool,
     /// The store acknowledged it, and not another job in its place.
     pub acked: bool,
-    /// The store refused it.
-    pub refused: bool,
-    /// An operator did something with it, perhaps take it away.
-    pub operated: bool,
     /// How often a handler started.
     pub starts: usize,
     /// How often a handler succeeded.
@@ -47,11 +43,9 @@ impl Account {
         match event {
             Event::Sent { .. } => life.sent = true,
             Event::Acked { instead: None, .. } => life.acked = true,
-            Event::Refused { .. } => life.refused = true,
             Event::Started { .. } => life.starts += 1,
             Event::Ended { ok: true, .. } => life.ends_ok += 1,
             Event::Ended { ok: false, .. } => life.ends_failed += 1,
-            Event::Operated { done: true, .. } => life.operated = true,
             _ => {}
         }
     }
@@ -59,21 +53,6 @@ impl Account {
     /// Jobs for which this holds, in order of their ids.
     pub fn which(&self, holds: impl Fn(&Life) -> bool) -> Vec<JobId> {
         self.lives.iter().filter(|(_, life)| holds(life)).map(|(id, _)| *id).collect()
-    }
-
-    /// Acknowledged, but never succeeded, and nobody took it away.
-    pub fn lost(&self) -> Vec<JobId> {
-        self.which(|life| life.acked && life.ends_ok == 0 && !life.operated)
-    }
-
-    /// Started, though nobody ever sent them.
-    pub fn invented(&self) -> Vec<JobId> {
-        self.which(|life| life.starts > 0 && !life.sent)
-    }
-
-    /// Started, though the producer was told that the store surely does not have them.
-    pub fn risen(&self) -> Vec<JobId> {
-        self.which(|life| life.starts > 0 && life.refused)
     }
 
     /// Started more than once.

@@ -11,9 +11,9 @@ use mq_core::rng::Rng;
 use mq_core::{Client, JobId, QueueName, clock};
 use mq_redis as _;
 use mq_sqlite as _;
-use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules};
+use mq_testkit::{Entry, Event, Nemesis, Recorder, Rules, now_ns};
 
-use crate::account::Account;
+use crate::account::{Account, Life};
 use crate::fleet::{Fleet, Settings};
 use crate::job::Chaos;
 use crate::process::LOG;
@@ -278,8 +278,8 @@ impl Scene {
 
     /// The acknowledged jobs that were never done: lost, or not yet run.
     pub fn unended(&self) -> HashSet<JobId> {
-        let ended = self.ended();
-        self.acked().into_iter().map(|(_, id)| id).filter(|id| !ended.contains(id)).collect()
+        let unended = |life: &Life| life.acked && life.ends_ok == 0;
+        Account::of(&self.entries()).which(unended).into_iter().collect()
     }
 
     /// Panics if a job was given away twice under one claim: such a claim fences nobody.
@@ -297,30 +297,35 @@ impl Scene {
         Recorder::read(&self.history()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The verdict that holds for every fault: nothing lost, nothing invented, structures in
-    /// agreement. Jobs that are dead letters count as kept. Returns the account for more questions.
-    pub async fn judge(&self) -> Account {
-        self.judge_but(&HashSet::new()).await
+    /// Makes the store lose what it did in the last so much time, all of it or some, and writes
+    /// that down.
+    pub async fn loses(&self, last: Duration, kind: &str, fault: impl AsyncFnOnce()) {
+        let to_ns = now_ns().saturating_sub(last.as_nanos().try_into().unwrap_or(u64::MAX));
+        let began = self.recorder.fault_began(kind, Vec::new());
+        fault().await;
+        self.recorder.note([Event::RolledBack { to_ns }]);
+        self.recorder.fault_ended(began);
     }
 
-    /// The same, for jobs other than these, which the fault was allowed to take.
-    pub async fn judge_but(&self, taken: &HashSet<JobId>) -> Account {
-        let account = Account::of(&self.entries());
-        let dead = self.dead().await;
-        let is_kept = |id: &JobId| dead.contains_key(id) || taken.contains(id);
-        let lost: Vec<_> = account.lost().into_iter().filter(|id| !is_kept(id)).collect();
-        assert!(lost.is_empty(), "lost: {lost:?}");
-        assert!(account.invented().is_empty(), "invented: {:?}", account.invented());
-        assert!(account.risen().is_empty(), "refused, yet run: {:?}", account.risen());
-        let report = self.client.engine().audit(&self.queue, false).await;
-        let report = report.unwrap_or_else(|error| panic!("no audit: {error}"));
-        assert!(report.findings.is_empty(), "audit: {:#?}", report.findings);
+    /// Writes down that somebody may do to this job from now on, past mq, what an order does.
+    pub fn meddles(&self, verb: &str, id: JobId) {
+        self.recorder.note([Event::Operating { id, verb: verb.to_owned() }]);
+    }
+
+    /// The verdict that holds for every fault: all is at rest, no check finds anything in the
+    /// history, and structures are in agreement. Returns the account for more questions.
+    pub async fn judge(&self) -> Account {
+        self.judge_by(&Rules::default()).await
+    }
+
+    /// The same by rules that allow the fault to take something.
+    pub async fn judge_by(&self, rules: &Rules) -> Account {
         let wrong = crate::fsck(&self.client, &self.url).await;
         assert!(wrong.is_empty(), "fsck: {wrong:#?}");
-        if taken.is_empty() {
-            self.assert_clean(&Rules::default(), "run the test again").await;
-        }
-        account
+        let entries = self.entries();
+        let verdict = self.clean(&entries, rules, "run the test again").await;
+        assert_eq!(verdict.counts.open, 0, "not at rest\n{verdict}");
+        Account::of(&entries)
     }
 
     /// The dead letters with their reasons.

@@ -10,8 +10,10 @@ use std::time::Duration;
 use mq_chaos::{
     CUT, DELAY, Disk, Fleet, Left, PACE, Scene, Settings, Tier, WORK, chance, lasts, times,
 };
-use mq_core::JobId;
+use mq_core::engine::Durability;
 use mq_core::rng::Rng;
+use mq_core::{JobId, clock};
+use mq_testkit::Rules;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const PRODUCER: &str = env!("CARGO_BIN_EXE_mq-chaos-producer");
@@ -66,7 +68,7 @@ async fn cuts(synchronous: &str) -> usize {
     let mut disk = Disk::new(scene.dir());
     let (mut taken, mut losses) = (HashSet::new(), 0);
     for round in 0..rounds {
-        let from = scene.acks();
+        let (began, from) = (clock::now(), scene.acks());
         let settings = settings(&scene, &disk, synchronous);
         let mut workers = Fleet::start(WORKER, settings.clone(), 1);
         let mut settings = producing(settings, rng.between(0, 3), 3);
@@ -79,8 +81,9 @@ async fn cuts(synchronous: &str) -> usize {
         workers.kill9();
         producer.kill9();
         let left = [Left::Nothing, Left::Scattered, Left::Torn][rng.between(0, 2) as usize];
-        scene.note(format!("power cut {round}: {left:?}"));
-        disk.cut(left, &mut rng);
+        // What was there when the round began is on the disk.
+        let last = AGE_MAX.min(began.elapsed());
+        scene.loses(last, "power", async || disk.cut(left, &mut rng)).await;
         let missing = missing(&scene, &disk, from, &taken);
         losses += usize::from(!missing.is_empty());
         taken.extend(missing);
@@ -90,7 +93,8 @@ async fn cuts(synchronous: &str) -> usize {
     scene.move_to(&disk.file().url(synchronous)).await;
     let fleet = Fleet::start(WORKER, scene.settings(LEASE), 2);
     scene.rest().await;
-    scene.judge_but(&taken).await;
+    let respects = Durability::Disk;
+    scene.judge_by(&Rules { loss_window: AGE_MAX, respects, ..Rules::default() }).await;
     disk.file().assert_whole();
     // Without power once, twice, three times: a long run has jobs that this befell.
     let dead = scene.dead().await;

@@ -10,7 +10,7 @@ use mq_core::engine::{
     About, Beat, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished,
     NewJob, PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
 };
-use mq_core::lifecycle::Transition;
+use mq_core::lifecycle::{Decision, Transition};
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
 use mq_redis::RedisEngine;
 use mq_testkit::{shared_url, unique_prefix};
@@ -260,18 +260,9 @@ fn job(queue: &QueueName, number: usize, schedule: Schedule) -> NewJob {
 }
 
 fn finish(job: &Claimed, transition: Transition) -> Finish {
-    let record = Record::decode(&job.record).unwrap();
-    Finish {
-        id: job.id,
-        claim: job.claim.clone(),
-        transition,
-        history: (transition != Transition::Done).then(|| b"a past".to_vec()),
-        had_history: job.history.is_some(),
-        priority: record.priority,
-        idempotency_key: record.idempotency_key.map(|key| key.into_owned()),
-        failed: false,
-        run_time: Duration::from_millis(5),
-    }
+    let history = (transition != Transition::Done).then(|| b"a past".to_vec());
+    let end = Finish::interrupted(job.clone(), Decision { transition, history: None });
+    Finish { history, run_time: Duration::from_millis(5), ..end }
 }
 
 async fn each_key_under(operation: &str, may_end_jobs: usize) {

@@ -294,44 +294,34 @@ fn answers(socket: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream;
 
-    fn ask(port: u16, command: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_millis(300)))?;
-        stream.write_all(format!("{command}\r\n").as_bytes())?;
-        let mut reply = [0; 512];
-        let len = stream.read(&mut reply)?;
-        Ok(String::from_utf8_lossy(&reply[..len]).into_owned())
-    }
-
-    #[test]
-    fn a_killed_server_comes_back_on_its_port_with_its_files() {
+    #[tokio::test]
+    async fn a_killed_server_comes_back_on_its_port_with_its_files() {
         let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-        assert_eq!(ask(server.port(), "SET a 1").unwrap(), "+OK\r\n");
+        assert_eq!(server.ask(&["SET", "a", "1"]).await, "+OK\r\n");
         let first = server.pid();
         server.kill9();
-        assert!(ask(server.port(), "GET a").is_err());
+        assert_eq!(server.ask(&["GET", "a"]).await, "");
         server.restart();
         assert_ne!(server.pid(), first);
-        assert_eq!(ask(server.port(), "GET a").unwrap(), "$1\r\n1\r\n");
+        assert_eq!(server.ask(&["GET", "a"]).await, "$1\r\n1\r\n");
     }
 
-    #[test]
-    fn a_frozen_server_takes_connections_and_says_nothing_until_it_is_thawed() {
+    #[tokio::test]
+    async fn a_frozen_server_takes_connections_and_says_nothing_until_it_is_thawed() {
         let server = RedisServer::start();
         server.stop_process();
-        assert!(ask(server.port(), "PING").is_err());
+        assert_eq!(server.ask(&["PING"]).await, "");
         server.continue_process();
-        assert_eq!(ask(server.port(), "PING").unwrap(), "+PONG\r\n");
+        assert_eq!(server.ask(&["PING"]).await, "+PONG\r\n");
     }
 
-    #[test]
-    fn nothing_is_left_behind() {
+    #[tokio::test]
+    async fn nothing_is_left_behind() {
         let server = RedisServer::start();
         let (port, dir) = (server.port(), server.dir().to_owned());
         drop(server);
-        assert!(ask(port, "PING").is_err());
+        assert_eq!(crate::wire::ask(port, &["PING"]).await, "");
         assert!(!dir.exists());
     }
 

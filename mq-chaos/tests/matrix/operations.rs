@@ -7,7 +7,7 @@ use mq_core::engine::{
     About, Beat, ClaimRequest, Claimed, Engine, EngineError, FindingKind, Finish, ListRequest,
     NewJob, PruneLimits, QueueClaim, QueueStats, ReapRequest, Schedule, Stored,
 };
-use mq_core::lifecycle::Transition;
+use mq_core::lifecycle::{Decision, Transition};
 use mq_core::{Claim, JobId, Priority, QueueName, State, WorkerId};
 
 /// What [`Site::run`] knows.
@@ -241,17 +241,10 @@ fn job(queue: &QueueName, key: Option<&str>, schedule: Schedule) -> NewJob {
 
 /// An end of a job of a site, of which the second has a key.
 fn finish(job: &Claimed, transition: Transition, key: Option<&str>) -> Finish {
-    Finish {
-        id: job.id,
-        claim: job.claim.clone(),
-        transition,
-        history: (transition != Transition::Done).then(|| b"a past".to_vec()),
-        had_history: job.history.is_some(),
-        priority: Priority::Normal,
-        idempotency_key: key.map(str::to_owned),
-        failed: false,
-        run_time: Duration::from_millis(5),
-    }
+    let history = (transition != Transition::Done).then(|| b"a past".to_vec());
+    let end = Finish::interrupted(job.clone(), Decision { transition, history: None });
+    let idempotency_key = key.map(str::to_owned);
+    Finish { history, idempotency_key, run_time: Duration::from_millis(5), ..end }
 }
 
 fn text(answer: impl std::fmt::Debug) -> String {

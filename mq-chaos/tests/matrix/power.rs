@@ -1,11 +1,11 @@
 //! The power of the server is cut, or the end of its log is torn: F21, F22 and F34.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use mq_chaos::{Fleet, LEASE, Left, PACE, PoweredServer, Scene, Tier, WORK, chance, lasts};
+use mq_core::engine::Durability;
 use mq_core::rng::Rng;
-use mq_testkit::{Event, now_ns};
+use mq_testkit::{Rules, now_ns};
 
 use crate::{PRODUCER, WORKER, rows, until_at_work};
 
@@ -39,8 +39,7 @@ async fn cuts(appendfsync: &str, mut fault: impl FnMut(&mut PoweredServer, &mut 
         lasts(Duration::from_millis(rng.between(0, 1_000))).await;
         let cut_ns = now_ns();
         cuts_ns.push(cut_ns);
-        fault(&mut server, &mut rng);
-        scene.recorder().note([Event::RolledBack { to_ns: cut_ns - ns(AGE_MAX) }]);
+        scene.loses(AGE_MAX, "power", async || fault(&mut server, &mut rng)).await;
         server.restart();
         until_at_work(&scene, Duration::from_secs(5)).await;
     }
@@ -53,8 +52,9 @@ async fn cuts(appendfsync: &str, mut fault: impl FnMut(&mut PoweredServer, &mut 
         let near = |cut: &u64| (cut - ns(AGE_MAX)..=cut + ns(WRITING_MAX)).contains(acked_ns);
         assert!(cuts_ns.iter().any(near), "{id}, of {acked_ns}, lost by none of {cuts_ns:?}");
     }
-    let lost: HashSet<_> = lost.into_iter().map(|(_, id)| id).collect();
-    let account = scene.judge_but(&lost).await;
+    let respects = Durability::Disk;
+    let rules = Rules { loss_window: AGE_MAX, respects, ..Rules::default() };
+    let account = scene.judge_by(&rules).await;
     assert_eq!(scene.dead().await.len(), 0, "a store that is away kills no job");
     scene.assert_claims_are_unique();
     assert!(workers.stop().iter().all(|code| *code == Some(0)), "no worker may exit or crash");

@@ -22,8 +22,7 @@ pub(super) struct Life<'a> {
     pub(super) doubts: u32,
     /// Claims in the order in which the store granted them.
     pub(super) grants: Vec<Grant<'a>>,
-    /// Claims that were answered once more: which claim, by whom, and whether another claim on
-    /// the job had been granted meanwhile.
+    /// Claims that were answered once more.
     pub(super) repeats: Vec<Repeat<'a>>,
     /// What operators did, or may have done.
     pub(super) acts: Vec<Act<'a>>,
@@ -56,6 +55,8 @@ pub(super) struct Grant<'a> {
     pub(super) started: Option<u64>,
     pub(super) starts: u32,
     pub(super) ended: Option<u64>,
+    /// Whether its handler has succeeded.
+    pub(super) ok: bool,
     pub(super) tells: Vec<Tell>,
     /// What the store made of the claim, as far as anybody was told.
     pub(super) outcome: Option<Outcome>,
@@ -117,7 +118,8 @@ pub(super) struct Repeat<'a> {
     pub(super) claim: &'a str,
     pub(super) at: u64,
     pub(super) other_process: bool,
-    pub(super) claims_between: bool,
+    /// When its answer had come the first time.
+    pub(super) since: u64,
 }
 
 /// An event without the one that must come before it.
@@ -132,6 +134,8 @@ pub(super) enum Stray<'a> {
     AnswerWithoutFinish(&'a str),
     DoneWithoutStart(&'a str),
     DoneWithoutEnd(&'a str),
+    DoneWithoutSuccess(&'a str),
+    CancelledByNobody(&'a str),
 }
 
 impl Sure {
@@ -226,8 +230,11 @@ impl<'a> Life<'a> {
                 Some(grant) if grant.started.is_some() => {}
                 _ => self.strays.push((at, Stray::EffectWithoutStart(claim))),
             },
-            Event::Ended { claim, .. } => match self.grant(claim) {
-                Some(grant) if grant.started.is_some() => grant.ended = grant.ended.or(Some(at)),
+            Event::Ended { claim, ok, .. } => match self.grant(claim) {
+                Some(grant) if grant.started.is_some() => {
+                    grant.ended.get_or_insert(at);
+                    grant.ok |= ok;
+                }
                 _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
             },
             Event::Finishing { claim, to, failed, due_ms, .. } => {
@@ -291,7 +298,7 @@ impl<'a> Life<'a> {
                 claim,
                 at: entry.at_ns,
                 other_process: self.grants[known].process != entry.process,
-                claims_between: known + 1 < self.grants.len(),
+                since: self.grants[known].at,
             });
             return;
         }
@@ -308,6 +315,7 @@ impl<'a> Life<'a> {
             started: None,
             starts: 0,
             ended: None,
+            ok: false,
             tells: Vec::new(),
             outcome: None,
         });
@@ -318,12 +326,16 @@ impl<'a> Life<'a> {
             self.strays.push((tell.sent, Stray::FinishWithoutClaim(claim)));
             return;
         };
-        let (started, ended) = (grant.started.is_some(), grant.ended.is_some());
+        let (started, ended, ok) = (grant.started.is_some(), grant.ended.is_some(), grant.ok);
         grant.tells.push(tell);
         if tell.to == Destination::Done && !started {
             self.strays.push((tell.sent, Stray::DoneWithoutStart(claim)));
         } else if tell.to == Destination::Done && !ended {
             self.strays.push((tell.sent, Stray::DoneWithoutEnd(claim)));
+        } else if tell.to == Destination::Done && !ok {
+            self.strays.push((tell.sent, Stray::DoneWithoutSuccess(claim)));
+        } else if tell.to == Destination::Cancelled && !self.acted(0, tell.sent, &["cancel"]) {
+            self.strays.push((tell.sent, Stray::CancelledByNobody(claim)));
         }
     }
 

@@ -78,6 +78,11 @@ impl Places {
         Self(self.0 | other.0)
     }
 
+    /// Buried, or still held if that is in doubt.
+    fn is_death(self) -> bool {
+        self == Self::DEAD || self == Self::DEAD.or(Self::RUNNING)
+    }
+
     const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -105,7 +110,7 @@ pub(super) fn check(
     let may = expected(life, listed, world);
     if !may.meets(is) && may.meets(Places::NOWHERE) {
         report.add(Check::Place, id, 0, || format!("{}, but it has ended", shown(found)));
-    } else if !may.meets(is) && (found.place.is_some() || may == Places::DEAD) {
+    } else if !may.meets(is) && (found.place.is_some() || may.is_death()) {
         // What should wait and is nowhere counts as lost.
         report.add(Check::Place, id, 0, || {
             let last = life.grants.last().and_then(|grant| grant.outcome);

@@ -2,7 +2,7 @@
 
 use crate::recorder::Answer;
 
-use super::life::{Life, Sure};
+use super::life::{Life, Sure, Tell};
 use super::links::take;
 use super::report::Report;
 use super::verdict::Check;
@@ -15,17 +15,25 @@ pub(super) fn check(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
             report.add(Check::Token, Some(life.id), repeat.at, || {
                 format!("{claim} was granted to two processes")
             });
-        } else if repeat.claims_between {
+        } else if life.grants.iter().any(|other| {
+            (repeat.since + 1..repeat.at).contains(&other.at)
+                && !world.is_undone(other.at, other.at, repeat.at)
+        }) {
             report.add(Check::Token, Some(life.id), repeat.at, || {
                 format!("{claim} was granted again after another claim had the job")
             });
         }
     }
     for grant in &life.grants {
-        let applied = |answer| matches!(answer, Some((_, _, Answer::Applied)));
-        let mut accepted = grant.tells.iter().filter(|tell| applied(tell.answer));
-        if let (Some(_), Some(again)) = (accepted.next(), accepted.next()) {
-            report.add(Check::Outcome, Some(life.id), again.sent, || {
+        let applied = |tell: &&Tell| matches!(tell.answer, Some((.., Answer::Applied)));
+        let accepted: Vec<_> = grant.tells.iter().filter(applied).collect();
+        let by = |tell: &Tell| tell.answer.map_or(u64::MAX, |(at, ..)| at);
+        let twice = accepted.windows(2).find(|pair| {
+            let (first, again) = (pair[0], pair[1]);
+            !world.is_undone(first.sent, by(first), by(again))
+        });
+        if let Some(pair) = twice {
+            report.add(Check::Outcome, Some(life.id), pair[1].sent, || {
                 format!("two ends by {} were accepted", grant.claim)
             });
         }

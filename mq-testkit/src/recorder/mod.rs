@@ -139,7 +139,8 @@ impl Recorder {
         Client::with_engine(watch::watched(self.clone(), Arc::clone(client.engine())))
     }
 
-    /// A layer for workers that writes down when attempts start and end; put it innermost.
+    /// A layer for workers that writes down when attempts start and end; put it innermost, but
+    /// outside of layers that make a success of a failure: what has failed must not be done.
     #[must_use]
     pub fn attempts(&self) -> Attempts {
         Attempts::new(self.clone())

@@ -340,11 +340,37 @@ fn a_rollback_undoes_ends_and_claims() {
 }
 
 #[test]
+fn a_claim_whose_end_was_undone_ends_once_more() {
+    let ends_again = |back_ms| {
+        let mut past = Past::new();
+        past.enqueued(0).after(100).run(0, "a.1").rolled_back(back_ms);
+        past.finished(0, "a.1", Destination::Done);
+        past
+    };
+    clean(&ends_again(50));
+    assert_eq!(violated(&ends_again(0)), ["outcome"]);
+}
+
+#[test]
 fn a_token_that_a_rollback_made_twice_is_one_too_many() {
     let mut past = Past::new();
     past.enqueued(0).after(100).claimed(0, "a.1").rolled_back(50);
     past.on(2).claimed(0, "a.1").done(0, "a.1");
     assert_eq!(violated(&past), ["token"]);
+}
+
+#[test]
+fn a_claim_is_granted_again_if_the_one_between_was_undone() {
+    let granted_again = |back_ms| {
+        let mut past = Past::new();
+        past.enqueued(0).claimed(0, "a.1").after(100);
+        past.finished(0, "a.1", Destination::HandedBack).on(2).run(0, "b.1");
+        past.rolled_back(back_ms).on(1).claimed(0, "a.1").done(0, "a.1");
+        past
+    };
+    clean(&granted_again(50));
+    let found = violated(&granted_again(0));
+    assert!(found.contains(&"token"), "{found:?}");
 }
 
 #[test]

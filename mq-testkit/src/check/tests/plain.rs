@@ -125,6 +125,23 @@ fn phantoms_are_events_that_nothing_leads_to() {
 }
 
 #[test]
+fn a_job_is_done_by_a_success_and_cancelled_by_an_order() {
+    let ends = |ok, to, order: bool| {
+        let mut past = Past::new();
+        past.enqueued(0).claimed(0, "a.1").started(0, "a.1");
+        if order {
+            past.operated(0, "cancel");
+        }
+        past.ended(0, "a.1", ok).finished(0, "a.1", to);
+        past
+    };
+    clean(&ends(true, Destination::Done, false));
+    assert_eq!(violated(&ends(false, Destination::Done, false)), ["phantom"]);
+    clean(&ends(false, Destination::Cancelled, true));
+    assert_eq!(violated(&ends(false, Destination::Cancelled, false)), ["phantom"]);
+}
+
+#[test]
 fn a_job_that_nobody_knows_is_put_off_without_a_start() {
     let mut past = Past::new();
     past.enqueued(0).claimed(0, "a.1").finished(0, "a.1", Destination::Again);
@@ -411,7 +428,11 @@ fn a_job_is_where_its_history_ends() {
     ];
     for (to, state) in cases {
         let mut past = Past::new();
-        past.enqueued(0).claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
+        past.enqueued(0);
+        if to == Destination::Cancelled {
+            past.operated(0, "cancel");
+        }
+        past.claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
         past.finished(0, "a.1", to).kept(0, state);
         assert_eq!(violated(&past), ["place"], "{to:?}, but {state}");
     }
@@ -424,6 +445,16 @@ fn a_job_is_where_its_history_ends() {
         doubt.enqueued(0).claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
         doubt.finishing(0, "a.1", Destination::Done, false).answered(0, "a.1", Answer::InDoubt);
         clean(doubt.kept(0, state));
+    }
+    for (state, found) in [(Some(State::Dead), false), (Some(State::Running), false), (None, true)]
+    {
+        let mut doubt = Past::new();
+        doubt.enqueued(0).claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", false);
+        doubt.finishing(0, "a.1", Destination::Dead, true).answered(0, "a.1", Answer::InDoubt);
+        if let Some(state) = state {
+            doubt.kept(0, state);
+        }
+        assert_eq!(violated(&doubt) == ["place"], found, "in doubt, and in {state:?}");
     }
 }
 

@@ -12,6 +12,12 @@ use mq_testkit::RedisServer;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+/// Exit codes.
+pub(crate) const FINE: i32 = 0;
+pub(crate) const CONDITION: i32 = 1;
+pub(crate) const USAGE: i32 = 2;
+pub(crate) const UNUSABLE: i32 = 3;
+
 /// What could recolour, ring, clear, retitle, reorder or overwrite.
 pub(crate) const HOSTILE: &str =
     "\u{1b}[31m\u{1b}]0;title\u{7}\r\u{8}\u{9b}2J\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\n\t\u{7f}";
