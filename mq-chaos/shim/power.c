@@ -9,8 +9,9 @@
  *
  * MQ_POWER_CUT=3 makes the process die in front of its third fsync. MQ_POWER_DELAY_MS=1000 makes
  * each fsync of a log take a second longer. A file `fail` in MQ_POWER_DISK makes the next fsync of a
- * log fail; those after it succeed and bring nothing to the disk, as Linux counts pages as written
- * that could not be.
+ * log fail; those after it succeed and bring only those pages of the log to the disk that were
+ * written since, as Linux counts pages as written that could not be. Which those are is in the file
+ * `dirty`.
  *
  * Only files directly in MQ_POWER_DIR count. One lock orders the copies of all processes, so that
  * nothing older ever replaces what is newer.
@@ -30,6 +31,10 @@
 #include <unistd.h>
 
 typedef int sync_call(int);
+typedef ssize_t write_call(int, const void *, size_t);
+typedef ssize_t pwrite_call(int, const void *, size_t, off64_t);
+
+#define PAGE 4096
 
 /* The name of the file behind a descriptor if it is one that counts, else NULL. */
 static const char *name_of(int fd, char path[PATH_MAX])
@@ -162,6 +167,55 @@ static int has_failed(void)
     return access(failed, F_OK) == 0;
 }
 
+/* After a failure: something was written to a file. */
+static void note(int fd, off_t offset, ssize_t length)
+{
+    static write_call *next;
+    char path[PATH_MAX], dirty[PATH_MAX], line[64];
+    const char *name;
+    int to, error = errno;
+
+    if (next == NULL)
+        next = (write_call *)dlsym(RTLD_NEXT, "write");
+    if (length <= 0 || getenv("MQ_POWER_DISK") == NULL || !has_failed())
+        return;
+    name = name_of(fd, path);
+    if (name != NULL && is_log(name)) {
+        in_disk(dirty, "dirty");
+        to = open(dirty, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+        snprintf(line, sizeof line, "%lld %lld\n", (long long)offset, (long long)length);
+        if (to < 0 || next(to, line, strlen(line)) < 0)
+            give_up("power.c: cannot note a write");
+        close(to);
+    }
+    errno = error;
+}
+
+/* After a failure: brings what was written since to the copy, by whole pages. */
+static void copy_dirty(int fd, const char *image)
+{
+    char path[PATH_MAX], page[PAGE];
+    long long offset, length, at;
+    ssize_t got;
+    FILE *dirty;
+    int to = open(image, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    in_disk(path, "dirty");
+    dirty = fopen(path, "re");
+    if (to < 0)
+        give_up("power.c: no copy");
+    while (dirty != NULL && fscanf(dirty, "%lld %lld", &offset, &length) == 2)
+        for (at = offset / PAGE * PAGE; at < offset + length; at += PAGE) {
+            got = pread(fd, page, PAGE, at);
+            if (got > 0 && pwrite(to, page, got, at) != got)
+                give_up("power.c: no room for a page");
+        }
+    if (dirty != NULL)
+        fclose(dirty);
+    close(to);
+    truncate(path, 0);
+}
+
 static int record(int fd, sync_call *sync)
 {
     char path[PATH_MAX], image[PATH_MAX];
@@ -176,11 +230,12 @@ static int record(int fd, sync_call *sync)
         errno = EIO;
         return -1;
     }
-    if (is_log(name) && has_failed())
-        return sync(fd);
     held = lock();
     in_disk(image, name);
-    copy_by(fd, image);
+    if (is_log(name) && has_failed())
+        copy_dirty(fd, image);
+    else
+        copy_by(fd, image);
     result = sync(fd);
     error = errno;
     close(held);
@@ -204,6 +259,36 @@ int fdatasync(int fd)
     if (next == NULL)
         next = (sync_call *)dlsym(RTLD_NEXT, "fdatasync");
     return record(fd, next);
+}
+
+ssize_t write(int fd, const void *bytes, size_t length)
+{
+    static write_call *next;
+    ssize_t written;
+
+    if (next == NULL)
+        next = (write_call *)dlsym(RTLD_NEXT, "write");
+    written = next(fd, bytes, length);
+    if (written > 0)
+        note(fd, lseek(fd, 0, SEEK_CUR) - written, written);
+    return written;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
+{
+    static pwrite_call *next;
+    ssize_t written;
+
+    if (next == NULL)
+        next = (pwrite_call *)dlsym(RTLD_NEXT, "pwrite64");
+    written = next(fd, bytes, length, offset);
+    note(fd, offset, written);
+    return written;
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    return pwrite64(fd, bytes, length, offset);
 }
 
 /* A file that is removed takes its copy along; its namesake later begins with nothing. */

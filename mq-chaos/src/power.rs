@@ -64,10 +64,15 @@ impl Disk {
     }
 
     /// Makes the next sync of a log fail, of whatever process. Those after it succeed, but the disk
-    /// gets nothing more of the log.
+    /// gets only those pages of the log that were written since.
     pub fn fail(&self) {
         let marker = self.folder("disk").join("fail");
         fs::write(&marker, "").unwrap_or_else(|error| panic!("{marker:?}: {error}"));
+    }
+
+    /// Whether a sync has failed since it was told to.
+    pub fn has_failed(&self) -> bool {
+        self.folder("disk").join("failed").exists()
     }
 
     /// Cuts the power: the store goes on with what the disk has. All processes must be dead.
@@ -113,7 +118,7 @@ pub(crate) fn variables(shim: &Path, store: &Path, disk: &Path) -> Vec<(&'static
 }
 
 /// Files that are the shim's own.
-const OWN: [&str; 3] = ["lock", "fail", "failed"];
+const OWN: [&str; 4] = ["lock", "fail", "failed", "dirty"];
 
 /// Files that a disk keeps. The index of the log is shared memory.
 pub(crate) fn names(folder: &Path) -> BTreeSet<String> {

@@ -146,6 +146,32 @@ async fn f71_a_power_cut_takes_two_seconds_at_most_and_from_an_idle_file_nothing
     assert_eq!(slow, slow_gone);
 }
 
+/// The log has a hole on the disk that nobody can see, for the system's memory has all of it. What
+/// is added behind the hole must not be gone with it.
+async fn open_after_a_failure(synchronous: &str) {
+    let scene = Scene::new("sqlite::memory:").await;
+    let mut disk = Disk::new(scene.dir());
+    let refuses = producing(settings(&scene, &disk, synchronous), 20, 0);
+    let mut refuses = Fleet::start(PRODUCER, refuses, 1);
+    scene.until_acked(20, || false).await;
+    disk.fail();
+    scene.holds_within(Duration::from_secs(30), |_| disk.has_failed()).await;
+    assert!(disk.has_failed(), "no sync within 30 s");
+    refuses.kill9();
+    let before = scene.acks();
+    let anew = producing(settings(&scene, &disk, "full"), 20, 0);
+    let mut anew = Fleet::start(PRODUCER, anew, 1);
+    scene.until_acked(before + 20, || false).await;
+    anew.kill9();
+    disk.cut(Left::Nothing, &mut Rng::seeded(0));
+    assert_eq!(missing(&scene, &disk, 0, &HashSet::new()), [], "{synchronous}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f71_who_opens_a_file_after_a_sync_that_failed_loses_nothing() {
+    tokio::join!(open_after_a_failure("normal"), open_after_a_failure("full"));
+}
+
 /// A disk that fails once and then claims to be well. How many of the acknowledged jobs it lacks.
 async fn fail(synchronous: &str) -> usize {
     let scene = Scene::new("sqlite::memory:").await;

@@ -74,6 +74,53 @@ async fn wait_for_hit(fleet: &mut Fleet, victim: usize, action: &str) -> bool {
     action == "panic"
 }
 
+/// One sweep is two requests: the first fences the dead, the second takes their jobs over. Who
+/// sweeps fails in between.
+async fn between_the_requests_of_a_sweep(action: &str) {
+    let store = Store::redis();
+    let scene = Scene::new(&store.url()).await;
+    let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 1);
+    // Longer than all leases: what ends before it is taken over proves nothing.
+    scene.enqueue(&Chaos::many(0..6, 2_000)).await;
+    scene.until_started(6).await;
+    fleet.worker(0).kill9();
+    let sweeper = fleet.add(Some(&format!("reap.fenced={action}")));
+    assert!(wait_for_hit(&mut fleet, sweeper, action).await, "no sweep came between");
+    // It froze itself, and only who waits for it can tell.
+    let frozen = (action == "stop")
+        .then(|| scene.recorder().fault_began("freeze", vec![fleet.worker(sweeper).pid()]));
+    // Fenced, and nobody has their jobs yet.
+    let workers = scene.client.engine().workers(&scene.queue).await.expect("workers");
+    let fenced = workers.iter().filter(|worker| worker.lease_until_ms == 0);
+    assert_eq!(fenced.map(|worker| worker.running_count).sum::<usize>(), 6, "{workers:#?}");
+    assert_eq!(scene.stats().await.interrupted_total, 0);
+
+    fleet.add(None);
+    scene.until("taken over", |stats| stats.interrupted_total == 6).await;
+    if let Some(frozen) = frozen {
+        // Its second request comes after that of another, who has fenced it out meanwhile.
+        lasts(LEASE * 2).await;
+        fleet.worker(sweeper).thaw();
+        scene.recorder().fault_ended(frozen);
+    }
+    scene.rest_reviving(&mut fleet).await;
+    let account = scene.judge().await;
+    assert_eq!(scene.stats().await.interrupted_total, 6, "each was taken over once");
+    assert_eq!(account.unexplained(), 6, "each ran twice");
+    assert!(scene.dead().await.is_empty());
+    fleet.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_kill_between_the_two_requests_of_a_sweep() {
+    between_the_requests_of_a_sweep("kill").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_freeze_between_the_two_requests_of_a_sweep() {
+    between_the_requests_of_a_sweep("stop").await;
+}
+
 macro_rules! steps {
     ($($name:ident: $action:literal at $index:literal;)*) => {$(
         #[tokio::test(flavor = "multi_thread")]

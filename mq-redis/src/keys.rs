@@ -126,6 +126,8 @@ keys! {
     moving = "moving";
     /// ZSET: hand-overs that took a job from here or put it here, time in ms.
     moved = "moved";
+    /// HASH: the name of the last pause, resume or import, and of the last of each sort.
+    orders = "orders";
 }
 
 impl QueueKeys {

@@ -100,13 +100,14 @@ scripts! {
         ["now_ms", "typed", "erase", "expire_key"];
 
     ENQUEUE = "enqueue", "", ["now_ms", "key_holder", "due_ms", "tally"];
-    IMPORT = "import", "", ["now_ms", "typed", "key_holder", "level_of", "make_ready"];
+    IMPORT = "import", "",
+        ["now_ms", "typed", "key_holder", "level_of", "make_ready", "ordered"];
 
     LOCATE = "locate", " flags=allow-oom",
         ["typed", "job_keys", "registered", "receipts", "holders", "standing"];
     STATS = "stats", " flags=allow-oom", ["now_ms", "registered", "receipts"];
-    PAUSE = "pause", " flags=allow-oom", ["now_ms"];
-    RESUME = "resume", " flags=allow-oom", [];
+    PAUSE = "pause", " flags=allow-oom", ["now_ms", "ordered"];
+    RESUME = "resume", " flags=allow-oom", ["typed", "ordered"];
     RETRY = "retry", " flags=allow-oom",
         ["now_ms", "typed", "job_keys", "registered", "receipts", "holders", "standing", "level_of",
          "near_end", "take_out", "make_ready", "key_holder", "revive_key", "same_history"];

@@ -17,7 +17,7 @@ use mq_testkit::{shared_url, unique_prefix};
 
 const LEASE: Duration = Duration::from_secs(15);
 const START_MS: u64 = 1_700_000_000_000;
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "jobs",
     "history",
     "levels",
@@ -39,6 +39,7 @@ const KEYS: [&str; 24] = [
     "recent",
     "wake",
     "moved",
+    "orders",
     "moving",
     "swept",
     "grace",

@@ -4,16 +4,17 @@
 
 mod kit;
 
+use std::future::Future;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use kit::*;
-use mq_core::engine::{About, Engine, EngineErrorKind, NewJob};
-use mq_core::{JobId, WorkerId};
+use mq_core::engine::{About, Act, Engine, EngineErrorKind, NewJob, Stored};
+use mq_core::{JobId, State, WorkerId};
 use mq_testkit::{Direction, Flow, Proxy, RedisServer};
 
 struct Line {
@@ -158,8 +159,19 @@ async fn a_job_that_is_done_before_its_producer_hears_of_it_does_not_come_back()
 struct Detour {
     accepted: AtomicUsize,
     held: Mutex<Option<usize>>,
+    /// What befalls the connection on which this is said next.
+    bait: Mutex<Option<(Vec<u8>, Trap)>>,
+    is_closed: AtomicBool,
     released: Condvar,
     late_chunks: AtomicUsize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trap {
+    /// It is held up from then on.
+    Hold,
+    /// What was said arrives and is not answered, and nobody can connect again.
+    Cut,
 }
 
 impl Detour {
@@ -172,6 +184,9 @@ impl Detour {
             for client in listener.incoming() {
                 let number = shared.accepted.fetch_add(1, Ordering::SeqCst);
                 let client = client.unwrap();
+                if shared.is_closed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
                 let (from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let there = shared.clone();
@@ -186,6 +201,12 @@ impl Detour {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(len @ 1..) = from.read(&mut buffer) {
             let mut held = self.held.lock().unwrap();
+            match self.trap(&buffer[..len]) {
+                Some(Trap::Hold) => *held = Some(number),
+                // Before the server can answer.
+                Some(Trap::Cut) => from.shutdown(Shutdown::Both).unwrap(),
+                None => {}
+            }
             let is_late = *held == Some(number);
             while *held == Some(number) {
                 held = self.released.wait(held).unwrap();
@@ -197,14 +218,44 @@ impl Detour {
         }
     }
 
+    /// What befalls who has said this; once.
+    fn trap(&self, said: &[u8]) -> Option<Trap> {
+        let mut bait = self.bait.lock().unwrap();
+        let (text, _) = bait.as_ref()?;
+        if !said.windows(text.len()).any(|part| part == text) {
+            return None;
+        }
+        let trap = bait.take().map(|(_, trap)| trap);
+        self.is_closed.store(trap == Some(Trap::Cut), Ordering::SeqCst);
+        trap
+    }
+
     /// Holds the newest connection up.
     fn hold(&self) {
         *self.held.lock().unwrap() = Some(self.accepted.load(Ordering::SeqCst) - 1);
     }
 
+    fn set_trap(&self, text: &str, trap: Trap) {
+        *self.bait.lock().unwrap() = Some((text.as_bytes().to_vec(), trap));
+    }
+
     fn release(&self) {
+        self.is_closed.store(false, Ordering::SeqCst);
         *self.held.lock().unwrap() = None;
         self.released.notify_all();
+    }
+
+    /// Lets what was held up through, and waits until the server has seen it.
+    async fn arrive(&self, engine: &Arc<dyn Engine>) {
+        assert!(self.held.lock().unwrap().is_some(), "nothing was held up");
+        self.release();
+        let is_late = async || self.late_chunks.load(Ordering::SeqCst) > 0;
+        eventually("the late request has arrived", is_late).await;
+        self.late_chunks.store(0, Ordering::SeqCst);
+        // The server takes its connections in turn.
+        for _ in 0..2 {
+            engine.ping().await.unwrap();
+        }
     }
 }
 
@@ -228,14 +279,7 @@ async fn a_request_that_arrives_after_its_repeat_does_nothing() {
         // Done meanwhile, so that not even its record tells that it was there.
         connect(&server).await.delete(&queue("q"), &[new.id]).await.unwrap();
 
-        detour.release();
-        eventually("the late request has arrived", async || {
-            detour.late_chunks.load(Ordering::SeqCst) > 0
-        })
-        .await;
-        // The server takes its connections in turn, so by now it has seen the late one too.
-        engine.ping().await.unwrap();
-        connect(&server).await.ping().await.unwrap();
+        detour.arrive(&connect(&server).await).await;
         assert_each_once(&mut admin, "q", &[other.id]);
     }
 }
@@ -260,4 +304,110 @@ async fn a_join_without_an_answer_is_not_sent_again() {
     line.proxy.heal();
     join().await.unwrap();
     assert_eq!(sent(), 3);
+}
+
+/// An operator whose line has a detour, and another one who is near.
+async fn operators() -> (RedisServer, Arc<Detour>, [Arc<dyn Engine>; 2]) {
+    let server = RedisServer::start();
+    let (detour, port) = Detour::start(server.port());
+    let far = try_connect(&format!("redis://127.0.0.1:{port}?response_timeout=200ms")).await;
+    let near = connect(&server).await;
+    // From here on the server knows the scripts, so that each request is sent once.
+    near.pause(&queue("q")).await.unwrap();
+    near.resume(&queue("q")).await.unwrap();
+    assert_eq!(near.import(vec![foreign("other")]).await.unwrap(), [Act::Applied]);
+    (server, detour, [far.unwrap(), near])
+}
+
+fn foreign(name: &str) -> Stored {
+    let NewJob { queue, id, record, .. } = job(name);
+    let (state, history, at_ms, worker) = (State::Ready, None, None, None);
+    Stored { id, queue, state, record, history, at_ms, worker, cancel_requested: false }
+}
+
+/// Asks, and has gone before the request is repeated: it was never applied, and is on its way.
+async fn ask_and_leave<T: Send + 'static>(
+    detour: &Detour,
+    bait: &str,
+    request: impl Future<Output = T> + Send + 'static,
+) {
+    detour.set_trap(bait, Trap::Hold);
+    let caller = tokio::spawn(request);
+    eventually("the request is held up", async || detour.held.lock().unwrap().is_some()).await;
+    caller.abort();
+    assert!(caller.await.is_err_and(|error| error.is_cancelled()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_operator_has_left_does_not_undo_what_came_after_it() {
+    let (server, detour, [far, near]) = operators().await;
+    let (q, job) = (queue("q"), foreign("q"));
+    let (there, moved) = (far.clone(), job.clone());
+    let bait = job.id.to_string();
+    ask_and_leave(&detour, &bait, async move { there.import(vec![moved]).await }).await;
+    assert_eq!(near.import(vec![job.clone()]).await.unwrap(), [Act::Applied]);
+    near.delete(&q, &[job.id]).await.unwrap();
+    detour.arrive(&near).await;
+    assert_each_once(&mut Admin::of(&server), "q", &[]);
+
+    ask_and_leave(&detour, "{q}:paused", async move { far.pause(&queue("q")).await }).await;
+    near.pause(&q).await.unwrap();
+    near.resume(&q).await.unwrap();
+    detour.arrive(&near).await;
+    assert_eq!(near.stats(&q).await.unwrap().paused_since_ms, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_import_does_not_bring_a_job_again_that_has_ended() {
+    for is_last in [true, false] {
+        let (server, detour, [far, near]) = operators().await;
+        let (moved, mut there) = (foreign("q"), Vec::new());
+        detour.set_trap(&moved.id.to_string(), Trap::Hold);
+        assert_eq!(far.import(vec![moved.clone()]).await.unwrap(), [Act::Applied]);
+        near.delete(&queue("q"), &[moved.id]).await.unwrap();
+        if !is_last {
+            let other = foreign("q");
+            far.import(vec![other.clone()]).await.unwrap();
+            there.push(other.id);
+        }
+        detour.arrive(&near).await;
+        assert_each_once(&mut Admin::of(&server), "q", &there);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_ends_before_its_import_is_answered_does_not_come_again() {
+    let (server, detour, [far, near]) = operators().await;
+    let (q, job) = (queue("q"), foreign("q"));
+    detour.set_trap(&job.id.to_string(), Trap::Cut);
+    let moved = job.clone();
+    let caller = tokio::spawn(async move { far.import(vec![moved]).await });
+    let mut admin = Admin::of(&server);
+    eventually("the job is stored", async || admin.stored("q").1 == 1).await;
+    near.delete(&q, &[job.id]).await.unwrap();
+    // Another request of another kind in between.
+    near.resume(&q).await.unwrap();
+    detour.release();
+    assert_eq!(caller.await.unwrap().unwrap(), [Act::Already]);
+    assert_each_once(&mut admin, "q", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_pause_or_resume_does_not_undo_what_came_after_it() {
+    let (_server, detour, [far, near]) = operators().await;
+    let q = queue("q");
+    let is_paused = async || near.stats(&q).await.unwrap().paused_since_ms.is_some();
+    detour.set_trap("{q}:paused", Trap::Hold);
+    far.pause(&q).await.unwrap();
+    assert!(is_paused().await);
+    near.resume(&q).await.unwrap();
+    detour.arrive(&near).await;
+    assert!(!is_paused().await, "a late pause was obeyed");
+
+    near.pause(&q).await.unwrap();
+    detour.set_trap("{q}:paused", Trap::Hold);
+    far.resume(&q).await.unwrap();
+    near.pause(&q).await.unwrap();
+    detour.arrive(&near).await;
+    assert!(is_paused().await, "a late resume was obeyed");
 }

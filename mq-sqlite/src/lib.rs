@@ -22,6 +22,7 @@ mod open;
 mod ops;
 mod place;
 mod readers;
+mod renew;
 mod session;
 mod space;
 mod syncer;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::error;
 use crate::place;
+use crate::renew::renew;
 use crate::space::Space;
 use crate::tables;
 use crate::tx::STORE;
@@ -149,6 +150,8 @@ fn open_file(path: &Path, settings: &Settings, shown: &str) -> Result<Connection
         )));
     }
     tables::set_up(&mut conn, settings.is_shared, shown)?;
+    // Before anybody is told that something was stored.
+    renew(&mut conn)?;
     Ok(conn)
 }
 

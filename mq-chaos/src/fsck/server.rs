@@ -8,7 +8,7 @@ use super::{Dump, Seen};
 use crate::raw::Raw;
 
 /// All names under a queue, and their types. Written down a second time on purpose.
-const TYPES: [(&str, &str); 26] = [
+const TYPES: [(&str, &str); 27] = [
     ("jobs", "hash"),
     ("history", "hash"),
     ("levels", "hash"),
@@ -32,6 +32,7 @@ const TYPES: [(&str, &str); 26] = [
     ("grace", "string"),
     ("moving", "hash"),
     ("moved", "zset"),
+    ("orders", "hash"),
     ("ready:high", "list"),
     ("ready", "list"),
     ("ready:low", "list"),

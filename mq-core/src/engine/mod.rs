@@ -218,6 +218,9 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn import(&self, jobs: Vec<Stored>) -> Result<Vec<Act>, EngineError>;
 
     /// Stops workers from claiming from a queue. Running jobs go on; enqueueing goes on.
+    ///
+    /// A copy that the network delivers after another pause, resume or import of this queue changes
+    /// nothing, and so for those two.
     async fn pause(&self, queue: &QueueName) -> Result<(), EngineError>;
 
     /// Ends a pause.

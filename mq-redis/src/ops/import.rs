@@ -6,11 +6,12 @@ use mq_core::engine::{Act, BATCH_MAX, EngineError, EngineErrorKind, Stored};
 use mq_core::lifecycle::LATEST_MS;
 use mq_core::{QueueName, State};
 
-use super::answer::{ask, exactly, text};
+use super::answer::{exactly, text};
+use super::order::{self, Order};
 use super::verb::variadic_command;
 use crate::engine::RedisEngine;
 use crate::link::Request;
-use crate::script;
+use crate::{reply, script};
 
 /// Records and histories in one script call; one job goes through whatever it has.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -72,7 +73,7 @@ async fn put(
     queue: &QueueName,
     jobs: impl Iterator<Item = &Stored>,
 ) -> Result<Vec<Act>, EngineError> {
-    let (mut args, mut count) = (vec![engine.now_arg()], 0);
+    let (mut args, mut count) = (Vec::new(), 0);
     for job in jobs {
         count += 1;
         let score = job.at_ms.unwrap_or(0).min(LATEST_MS).to_string();
@@ -83,10 +84,17 @@ async fn put(
         args.push(job.priority().level().to_string().into_bytes());
         args.extend([job.idempotency_key().unwrap_or_default().into_bytes(), cancel.to_vec()]);
     }
-    let mut request = Request::new();
-    request.cmd(variadic_command("SADD", &engine.keys.queues(), &[queue.as_str()]));
-    request.script(&script::IMPORT, &keys(engine, queue), &args);
-    let replies = ask(engine, &request).await?.nth(1).unwrap_or_default();
+    let request = |order: &Order| {
+        let head = [engine.now_arg(), order.name.clone(), order.previous.clone()];
+        let mut request = Request::new();
+        request.cmd(variadic_command("SADD", &engine.keys.queues(), &[queue.as_str()]));
+        request.script(&script::IMPORT, &keys(engine, queue), &[&head, args.as_slice()].concat());
+        request
+    };
+    let mut values = order::give(engine, queue, request).await?.into_iter();
+    let listing = values.next().unwrap_or_default();
+    reply::checked(listing)?;
+    let replies = reply::checked(values.next().unwrap_or_default())?;
     let is_new = |reply| text(reply) == "applied";
     Ok(exactly(count, replies)?
         .map(|r| if is_new(r) { Act::Applied } else { Act::Already })
@@ -112,5 +120,6 @@ fn keys(engine: &RedisEngine, queue: &QueueName) -> Vec<String> {
         keys.keys_expiry(),
         keys.cancels(),
         keys.wake(),
+        keys.orders(),
     ]
 }

@@ -1,6 +1,7 @@
 //! One file per operation of the engine; what the server does for it is in `lua/`.
 
 mod answer;
+mod order;
 mod verb;
 
 pub(crate) mod audit;

@@ -3,22 +3,25 @@
 use mq_core::QueueName;
 use mq_core::engine::EngineError;
 
-use super::answer::ask;
 use super::join::listed;
+use super::order::{self, Order};
+use super::verb::variadic_command;
 use crate::engine::RedisEngine;
-use crate::link::{Request, USUAL};
+use crate::link::Request;
 use crate::{reply, script};
 
 /// See [`Engine::pause`](mq_core::engine::Engine::pause).
 pub(crate) async fn pause(engine: &RedisEngine, queue: &QueueName) -> Result<(), EngineError> {
     let keys = engine.keys.queue(queue);
-    // Also of a queue that never was: a pause that nobody sees would be forgotten.
-    let mut listing = redis::cmd("SADD");
-    listing.arg(engine.keys.queues()).arg(queue.as_str());
-    let mut request = Request::new();
-    request.cmd(listing);
-    request.script(&script::PAUSE, &[keys.paused()], &[engine.now_arg()]);
-    let mut replies = engine.link.run(&request, USUAL).await?.into_iter();
+    let request = |order: &Order| {
+        let mut request = Request::new();
+        // Also of a queue that never was: a pause that nobody sees would be forgotten.
+        request.cmd(variadic_command("SADD", &engine.keys.queues(), &[queue.as_str()]));
+        let args = [engine.now_arg(), order.name.clone(), order.previous.clone()];
+        request.script(&script::PAUSE, &[keys.paused(), keys.orders()], &args);
+        request
+    };
+    let mut replies = order::give(engine, queue, request).await?.into_iter();
     let listing = replies.next().unwrap_or_default();
     reply::text(replies.next().unwrap_or_default())?;
     listed(listing)
@@ -27,7 +30,11 @@ pub(crate) async fn pause(engine: &RedisEngine, queue: &QueueName) -> Result<(),
 /// See [`Engine::resume`](mq_core::engine::Engine::resume).
 pub(crate) async fn resume(engine: &RedisEngine, queue: &QueueName) -> Result<(), EngineError> {
     let keys = engine.keys.queue(queue);
-    let mut request = Request::new();
-    request.script(&script::RESUME, &[keys.paused(), keys.wake()], &[] as &[&[u8]]);
-    ask(engine, &request).await.map(drop)
+    let of_script = [keys.paused(), keys.wake(), keys.orders()];
+    let request = |order: &Order| {
+        let mut request = Request::new();
+        request.script(&script::RESUME, &of_script, &[&order.name, &order.previous]);
+        request
+    };
+    reply::only(order::give(engine, queue, request).await?).and_then(reply::text).map(drop)
 }

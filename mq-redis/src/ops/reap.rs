@@ -5,6 +5,7 @@
 
 use mq_core::WorkerId;
 use mq_core::engine::{BATCH_MAX, EngineError, ReapReply, ReapRequest};
+use mq_core::failpoint::point;
 use redis::Value;
 
 use super::claim::{Taken, fetch};
@@ -41,6 +42,7 @@ pub(crate) async fn reap(
     // What a repeat finds is left to the next sweep.
     if ids.is_empty() && reply.more {
         let now = sweep.revoked.chunks(WORKERS_MAX).next().unwrap_or_default();
+        point("reap.fenced");
         match take(engine, request, now).await? {
             Some((taken, is_left)) => {
                 ids = taken;

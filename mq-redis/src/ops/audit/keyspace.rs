@@ -100,6 +100,7 @@ fn known(engine: &RedisEngine, queue: &QueueName) -> Vec<(String, &'static str)>
         (keys.grace(), "string"),
         (keys.moving(), "hash"),
         (keys.moved(), "zset"),
+        (keys.orders(), "hash"),
     ]
 }
 
