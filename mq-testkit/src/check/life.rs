@@ -38,6 +38,7 @@ pub(super) struct Sent<'a> {
     pub(super) queue: &'a QueueName,
     pub(super) priority: Priority,
     pub(super) due_ms: Option<u64>,
+    pub(super) delay_ms: Option<u64>,
     pub(super) key: Option<&'a str>,
 }
 
@@ -198,10 +199,11 @@ impl<'a> Life<'a> {
     fn add(&mut self, number: u32, entry: &'a Entry) {
         let at = entry.at_ns;
         match &entry.event {
-            Event::Sent { queue, priority, due_ms, key, .. } => {
+            Event::Sent { queue, priority, due_ms, delay_ms, key, .. } => {
                 self.sendings += 1;
-                let (priority, due_ms, key) = (*priority, *due_ms, key.as_deref());
-                self.sent.get_or_insert(Sent { at, queue, priority, due_ms, key });
+                let (priority, due_ms, delay_ms) = (*priority, *due_ms, *delay_ms);
+                let key = key.as_deref();
+                self.sent.get_or_insert(Sent { at, queue, priority, due_ms, delay_ms, key });
             }
             Event::Acked { level, instead, .. } => {
                 if self.sent.is_none() {

@@ -59,7 +59,8 @@ pub use self::verdict::{Check, Counts, Found, Times, Verdict, Violation};
 /// use mq_testkit::{Check, Entry, Event, Final, Rules, check};
 ///
 /// let (id, queue) = (JobId::new(), QueueName::new("mail")?);
-/// let sent = Event::Sent { id, queue, priority: Default::default(), due_ms: None, key: None };
+/// let (priority, due_ms, delay_ms) = (Default::default(), None, None);
+/// let sent = Event::Sent { id, queue, priority, due_ms, delay_ms, key: None };
 /// let acked = Event::Acked { id, level: Durability::Disk, instead: None };
 /// let history = [sent, acked].into_iter().enumerate();
 /// let history: Vec<_> =
@@ -97,6 +98,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     let world = World::new(&index, rules);
     let listed = Listed::new(&index, end);
     let mut report = Report::new(index.start_ns());
+    let mut holders = tokens::Holders::default();
     let mut running = executions::Executions::default();
     let mut order = order::Order::default();
     let mut recovered = recovery::Recovered::default();
@@ -112,6 +114,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
         phantom::check(&life, place, &mut report);
         fencing::check(&life, &links, &world, &mut report);
         tokens::check(&life, &world, &mut report);
+        holders.add(&life, &mut report);
         reruns::check(&life, &links, &mut report);
         recovered.add(&life, &links, &world);
         limits::check(&life, &links, &world, &mut report);
@@ -127,6 +130,6 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     running.check(rules, &mut report);
     recovered.check(rules, &mut report);
     places::check_listings(&index, end, &mut report);
-    resources::check(&end.samples, &mut report);
+    resources::check(&end.samples, rules, &mut report);
     report.into_verdict()
 }

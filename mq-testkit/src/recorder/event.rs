@@ -35,10 +35,12 @@ pub enum Event {
         /// In which ready list.
         #[serde(default, skip_serializing_if = "is_normal")]
         priority: Priority,
-        /// For when: ms since 1970 on the store's clock. None if at once, or after a delay that
-        /// only the store can turn into a time.
+        /// For when: ms since 1970 on the store's clock. None if at once or after a delay.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_ms: Option<u64>,
+        /// How long after the store has it, which only the store can turn into a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
         /// Under which idempotency key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,

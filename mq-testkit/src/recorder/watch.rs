@@ -27,12 +27,13 @@ struct Watched {
 }
 
 fn sent(job: &NewJob) -> Event {
-    let due_ms = match job.schedule {
-        Schedule::At(at_ms) => Some(at_ms),
-        _ => None,
+    let (due_ms, delay_ms) = match job.schedule {
+        Schedule::At(at_ms) => (Some(at_ms), None),
+        Schedule::After(delay) => (None, Some(delay.as_millis().try_into().unwrap_or(u64::MAX))),
+        _ => (None, None),
     };
-    let (queue, key) = (job.queue.clone(), job.idempotency_key.clone());
-    Event::Sent { id: job.id, queue, priority: job.priority, due_ms, key }
+    let (id, queue, key) = (job.id, job.queue.clone(), job.idempotency_key.clone());
+    Event::Sent { id, queue, priority: job.priority, due_ms, delay_ms, key }
 }
 
 fn claimed(job: &Claimed, now_ms: u64, reaped: bool) -> Event {

@@ -118,9 +118,10 @@ impl Maker {
         self.process = SWEEPER;
         let (id, queue, priority) = (job.id, self.queue.clone(), Priority::Normal);
         let due_ms = self.chance(10).then(|| self.now_ms() + 40);
-        job.due_ms = due_ms.unwrap_or(0);
+        let delay_ms = (due_ms.is_none() && self.chance(10)).then_some(40);
         let key = self.chance(10).then(|| id.to_string());
-        self.write(Event::Sent { id, queue, priority, due_ms, key });
+        self.write(Event::Sent { id, queue, priority, due_ms, delay_ms, key });
+        job.due_ms = due_ms.or(delay_ms.map(|delay_ms| self.now_ms() + delay_ms)).unwrap_or(0);
         match self.rng.between(1, 100) {
             1 => self.write(Event::Refused { id, why: "Full".into() }),
             2 => self.write(Event::InDoubt { id }),

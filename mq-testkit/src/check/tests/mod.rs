@@ -5,6 +5,7 @@ mod faults;
 mod legal;
 mod past;
 mod plain;
+mod records;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -90,7 +90,13 @@ impl Past {
         priority: Priority,
     ) -> &mut Self {
         let (id, key) = (self.id(job), key.map(str::to_owned));
-        self.event(Event::Sent { id, queue: queue(), priority, due_ms, key })
+        self.event(Event::Sent { id, queue: queue(), priority, due_ms, delay_ms: None, key })
+    }
+
+    pub(super) fn sent_after(&mut self, job: usize, delay_ms: u64) -> &mut Self {
+        let (id, queue, delay_ms) = (self.id(job), queue(), Some(delay_ms));
+        let (priority, due_ms, key) = (Priority::Normal, None, None);
+        self.event(Event::Sent { id, queue, priority, due_ms, delay_ms, key })
     }
 
     pub(super) fn acked(&mut self, job: usize) -> &mut Self {
