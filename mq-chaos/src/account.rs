@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mq_core::JobId;
-use mq_testkit::{Entry, Event};
+use mq_testkit::{Did, Entry, Event};
 
 /// What a history says about one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +51,7 @@ impl Account {
             Event::Started { .. } => life.starts += 1,
             Event::Ended { ok: true, .. } => life.ends_ok += 1,
             Event::Ended { ok: false, .. } => life.ends_failed += 1,
-            Event::Operated { done: true, .. } => life.operated = true,
+            Event::Operated { did, .. } => life.operated |= *did != Did::Nothing,
             _ => {}
         }
     }

@@ -19,6 +19,7 @@ mod executions;
 mod fencing;
 mod gather;
 mod index;
+mod keys;
 mod life;
 mod limits;
 mod links;
@@ -102,14 +103,16 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     let mut running = executions::Executions::default();
     let mut order = order::Order::default();
     let mut recovered = recovery::Recovered::default();
-    let mut keys = total::Keys::default();
+    let mut keys = keys::Keys::default();
+    let named = keys::Named::of(&index, &mut report);
     world.count(&mut report.counts);
     for job in 0..index.len() {
-        let life = Life::of(&index, job, &world);
+        let mut life = Life::of(&index, job, &world);
+        life.named = named.first(life.id);
         let links = links::of(&life, &world);
         let place = listed.of(job);
         report.count(&life);
-        total::check(&life, &links, place, &world, &mut report);
+        total::check(&life, &links, place, &listed, &world, &mut report);
         keys.add(&life, place);
         phantom::check(&life, place, &mut report);
         fencing::check(&life, &links, &world, &mut report);

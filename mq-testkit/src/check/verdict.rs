@@ -23,7 +23,7 @@ pub enum Check {
     Lost,
     /// Something happened that nothing led to.
     Phantom,
-    /// Two jobs under one idempotency key.
+    /// Two jobs under one idempotency key, or a job named that does not have it.
     Key,
     /// A superseded claim had an effect, or a job was granted while it was held.
     Fencing,

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mq_core::clock;
 use mq_core::{Client, mutant};
 
-pub use self::event::{Answer, Destination, Entry, Event};
+pub use self::event::{Answer, Destination, Did, Entry, Event};
 pub use self::layer::Attempts;
 
 /// The kind of fault that takes from the store what it knew of the pasts of its jobs: somebody has
@@ -188,8 +188,9 @@ mod tests {
                 let recorder = Recorder::open(&path).unwrap();
                 scope.spawn(move || {
                     for id in part {
-                        let done = Event::Operated { id: *id, verb: "retry".into(), done: true };
-                        recorder.write_all([Event::InDoubt { id: *id }, done]).unwrap();
+                        let (id, verb, did) = (*id, "retry".to_owned(), Did::Applied);
+                        let done = Event::Operated { id, verb, did };
+                        recorder.write_all([Event::InDoubt { id }, done]).unwrap();
                     }
                 });
             }

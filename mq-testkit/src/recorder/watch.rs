@@ -13,7 +13,7 @@ use mq_core::engine::{
 use mq_core::lifecycle::Transition;
 use mq_core::{History, JobId, QueueName, WorkerId};
 
-use super::{Answer, Destination, Event, Recorder};
+use super::{Answer, Destination, Did, Event, Recorder};
 
 /// Puts a recorder in front of an engine.
 pub(super) fn watched(recorder: Recorder, inner: Arc<dyn Engine>) -> Arc<dyn Engine> {
@@ -96,12 +96,15 @@ impl Watched {
         let verb = || verb.to_owned();
         self.recorder.note(ids.iter().map(|id| Event::Operating { id: *id, verb: verb() }));
         let acts = answer.await;
-        let told = |at: usize| acts.as_ref().ok().and_then(|acts| acts.get(at).copied());
-        // An order whose answer was lost may have been carried out.
-        let done = |at| told(at).is_none_or(|act| matches!(act, Act::Applied | Act::Requested));
+        let did = |at: usize| match acts.as_ref().ok().and_then(|acts| acts.get(at)) {
+            Some(Act::Applied) => Did::Applied,
+            Some(Act::Requested) => Did::Requested,
+            Some(_) => Did::Nothing,
+            None => Did::InDoubt,
+        };
         let ended = ids.iter().enumerate();
         let operated =
-            |(at, id): (usize, &JobId)| Event::Operated { id: *id, verb: verb(), done: done(at) };
+            |(at, id): (usize, &JobId)| Event::Operated { id: *id, verb: verb(), did: did(at) };
         self.recorder.note(ended.map(operated));
         acts
     }

@@ -6,6 +6,7 @@ mod legal;
 mod past;
 mod plain;
 mod records;
+mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;

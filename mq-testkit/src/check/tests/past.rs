@@ -6,7 +6,7 @@ use mq_core::engine::Durability;
 use mq_core::{JobId, Priority, QueueName, State, WorkerId};
 
 use super::{Final, Place, Rules, Sample, Verdict, check};
-use crate::recorder::{Answer, Destination, Entry, Event};
+use crate::recorder::{Answer, Destination, Did, Entry, Event};
 
 /// A history in the making. Each event is 1 ms after the one before.
 pub(super) struct Past {
@@ -242,9 +242,13 @@ impl Past {
     }
 
     pub(super) fn operated(&mut self, job: usize, verb: &str) -> &mut Self {
+        self.ordered(job, verb, Did::Applied)
+    }
+
+    pub(super) fn ordered(&mut self, job: usize, verb: &str, did: Did) -> &mut Self {
         let id = self.id(job);
         self.event(Event::Operating { id, verb: verb.to_owned() });
-        self.event(Event::Operated { id, verb: verb.to_owned(), done: true })
+        self.event(Event::Operated { id, verb: verb.to_owned(), did })
     }
 
     /// A fault for ever, on these processes.

@@ -4,7 +4,7 @@ use mq_core::Priority;
 
 use super::past::{MS, queue};
 use super::*;
-use crate::recorder::Answer;
+use crate::recorder::{Answer, Did};
 
 #[test]
 fn a_job_that_runs_once_is_clean() {
@@ -221,7 +221,7 @@ fn an_order_may_have_its_effect_before_its_answer_and_not_before_it_was_given() 
     past.event(Event::Operating { id, verb: "retry".into() });
     past.run(0, "a.2");
     let early = past.entries.clone();
-    past.event(Event::Operated { id, verb: "retry".into(), done: true });
+    past.event(Event::Operated { id, verb: "retry".into(), did: Did::Applied });
     clean(&past);
     past.entries = early;
     clean(&past);
@@ -417,7 +417,7 @@ fn a_job_is_where_its_history_ends() {
     }
     let mut gone = Past::new();
     gone.enqueued(0).claimed(0, "a.1").finished(0, "a.1", Destination::Dead);
-    assert_eq!(violated(&gone), ["place"], "a dead letter is kept");
+    assert_eq!(violated(&gone), ["lost"], "a dead letter is kept");
     clean(gone.operated(0, "delete"));
     for state in [State::Done, State::Running] {
         let mut doubt = Past::new();
