@@ -59,6 +59,8 @@ pub(super) struct Grant<'a> {
     pub(super) started: Option<u64>,
     pub(super) starts: u32,
     pub(super) ended: Option<u64>,
+    /// Whether it ended well.
+    pub(super) ok: bool,
     pub(super) tells: Vec<Tell>,
     /// What the store made of the claim, as far as anybody was told.
     pub(super) outcome: Option<Outcome>,
@@ -249,8 +251,12 @@ impl<'a> Life<'a> {
                 Some(grant) if grant.started.is_some() => {}
                 _ => self.strays.push((at, Stray::EffectWithoutStart(claim))),
             },
-            Event::Ended { claim, .. } => match self.grant(claim) {
-                Some(grant) if grant.started.is_some() => grant.ended = grant.ended.or(Some(at)),
+            Event::Ended { claim, ok, .. } => match self.grant(claim) {
+                Some(grant) if grant.started.is_some() => {
+                    if grant.ended.is_none() {
+                        (grant.ended, grant.ok) = (Some(at), *ok);
+                    }
+                }
                 _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
             },
             Event::Finishing { claim, to, failed, due_ms, .. } => {
@@ -327,6 +333,7 @@ impl<'a> Life<'a> {
             started: None,
             starts: 0,
             ended: None,
+            ok: false,
             tells: Vec::new(),
             outcome: None,
         });

@@ -44,6 +44,9 @@ pub struct Rules {
     /// The most that samples of these names may show at any time, such as `fds`; how much work a
     /// run has at a time only its author knows. What is at the end is held to the beginning.
     pub peaks: BTreeMap<String, u64>,
+    /// Layers between the recorder's and the worker may turn one outcome into another, so how a
+    /// handler ended is not compared with how its claim did.
+    pub layers: bool,
     /// Each death of a process is in the history as a fault, so that silence explains nothing.
     pub deaths_recorded: bool,
 }
@@ -63,6 +66,7 @@ impl Default for Rules {
             respects: Durability::Memory,
             clock_steps: false,
             peaks: BTreeMap::new(),
+            layers: false,
             deaths_recorded: false,
         }
     }

@@ -29,7 +29,7 @@ pub enum Check {
     Fencing,
     /// A token was granted twice.
     Token,
-    /// A job ended twice.
+    /// A job ended twice, or otherwise than its handler.
     Outcome,
     /// An execution or a takeover without a cause.
     Rerun,

@@ -139,7 +139,9 @@ impl Recorder {
         Client::with_engine(watch::watched(self.clone(), Arc::clone(client.engine())))
     }
 
-    /// A layer for workers that writes down when attempts start and end; put it innermost.
+    /// A layer for workers that writes down when attempts start and end; put it innermost. If
+    /// others may change what it has seen, such as a failure into a success, set
+    /// [`Rules::layers`](crate::Rules::layers).
     #[must_use]
     pub fn attempts(&self) -> Attempts {
         Attempts::new(self.clone())

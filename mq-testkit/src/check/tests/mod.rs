@@ -1,6 +1,7 @@
 //! Each check on a history that it must refuse, and on the legal one that is nearest to it.
 
 mod damages;
+mod endings;
 mod faults;
 mod legal;
 mod past;

@@ -166,7 +166,7 @@ fn a_key_is_one_job_for_a_day() {
 fn failures_put_off_and_handed_back_jobs_are_counted_by_cause() {
     let mut past = Past::new();
     past.enqueued(0).claimed(0, "a.1").failed(0, "a.1");
-    past.granted(0, "a.2", 1, 0, false).started(0, "a.2").ended(0, "a.2", true);
+    past.granted(0, "a.2", 1, 0, false).started(0, "a.2").ended(0, "a.2", false);
     past.finished(0, "a.2", Destination::Again);
     past.granted(0, "a.3", 1, 0, false).started(0, "a.3").finished(
         0,
@@ -411,8 +411,8 @@ fn a_job_is_where_its_history_ends() {
     ];
     for (to, state) in cases {
         let mut past = Past::new();
-        past.enqueued(0).claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
-        past.finished(0, "a.1", to).kept(0, state);
+        past.enqueued(0).claimed(0, "a.1").started(0, "a.1");
+        past.ended(0, "a.1", to == Destination::Done).finished(0, "a.1", to).kept(0, state);
         assert_eq!(violated(&past), ["place"], "{to:?}, but {state}");
     }
     let mut gone = Past::new();
