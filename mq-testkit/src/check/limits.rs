@@ -42,7 +42,7 @@ fn due(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
 }
 
 /// A delay begins when the store has the job, which is after it was sent, so the first claim is not
-/// answered before that much time has passed. The store's clock may be ahead of ours but not faster.
+/// answered before that much time has passed. The store's clock may be ahead of ours, not faster.
 fn delayed(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
     let Some((sent, first)) = life.sent.zip(life.grants.first()) else { return };
     let Some(delay_ms) = sent.delay_ms.filter(|_| !world.rules.clock_steps) else { return };
