@@ -29,7 +29,8 @@ impl Executions {
         for (at, grant) in life.grants.iter().enumerate() {
             let Some(from) = grant.started else { continue };
             let next = life.grants.get(at + 1).map(|next| next.at);
-            let told = grant.tells.first().map(|tell| tell.sent);
+            // Whoever starts a handler for a claim that is over runs it all the same.
+            let told = grant.tells.first().map(|tell| tell.sent).filter(|told| *told >= from);
             let known = [grant.ended, told, next].into_iter().flatten().min();
             let gone = world.fenced_at(grant).min(world.last_of(grant.process));
             let to = known.unwrap_or(u64::MAX).min(gone).max(from);

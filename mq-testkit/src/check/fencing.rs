@@ -75,7 +75,10 @@ fn attempts(id: JobId, held: &Grant<'_>, next: &Grant<'_>, report: &mut Report) 
     let (least, most) = match held.outcome {
         None => (0, 0),
         Some(end) if end.to.is_end() || end.mixed => (0, 1),
-        Some(end) if end.sure.is_known() => (u32::from(end.failed), u32::from(end.failed)),
+        // What was in doubt has surely had its effect if the next claim came without a sweep.
+        Some(end) if end.sure.is_known() || !next.reaped => {
+            (u32::from(end.failed), u32::from(end.failed))
+        }
         Some(end) => (0, u32::from(end.failed)),
     };
     let grown = next.attempts.checked_sub(held.attempts);

@@ -3,7 +3,7 @@
 use mq_core::engine::Durability;
 use mq_core::{JobId, Priority, QueueName};
 
-use crate::recorder::{Answer, Destination, Entry, Event};
+use crate::recorder::{Answer, Destination, Did, Entry, Event};
 
 use super::index::Index;
 use super::world::World;
@@ -16,6 +16,8 @@ pub(super) struct Life<'a> {
     pub(super) sendings: u32,
     /// The first acknowledgement that says that this job is stored.
     pub(super) acked: Option<(u64, Durability)>,
+    /// The first acknowledgement of another job that named this one in its place.
+    pub(super) named: Option<(u64, Durability)>,
     /// The job that an acknowledgement named in its place.
     pub(super) instead: Option<JobId>,
     pub(super) refusals: u32,
@@ -37,6 +39,7 @@ pub(super) struct Sent<'a> {
     pub(super) queue: &'a QueueName,
     pub(super) priority: Priority,
     pub(super) due_ms: Option<u64>,
+    pub(super) delay_ms: Option<u64>,
     pub(super) key: Option<&'a str>,
 }
 
@@ -55,7 +58,7 @@ pub(super) struct Grant<'a> {
     pub(super) started: Option<u64>,
     pub(super) starts: u32,
     pub(super) ended: Option<u64>,
-    /// Whether its handler has succeeded.
+    /// Whether it ended well.
     pub(super) ok: bool,
     pub(super) tells: Vec<Tell>,
     /// What the store made of the claim, as far as anybody was told.
@@ -110,6 +113,7 @@ pub(super) struct Act<'a> {
     /// When it surely had its effect, if it ever had.
     pub(super) by: u64,
     process: u32,
+    did: Did,
 }
 
 /// A claim that was answered again.
@@ -134,7 +138,6 @@ pub(super) enum Stray<'a> {
     AnswerWithoutFinish(&'a str),
     DoneWithoutStart(&'a str),
     DoneWithoutEnd(&'a str),
-    DoneWithoutSuccess(&'a str),
     CancelledByNobody(&'a str),
 }
 
@@ -151,6 +154,18 @@ impl Outcome {
     }
 }
 
+impl Act<'_> {
+    /// Whether it surely had its effect, and by `by`.
+    pub(super) fn is_sure(&self) -> bool {
+        self.did == Did::Applied && self.from > 0 && self.by < u64::MAX
+    }
+
+    /// Whether it only asked the worker that runs the job.
+    pub(super) fn is_requested(&self) -> bool {
+        self.did == Did::Requested && self.by < u64::MAX
+    }
+}
+
 /// The worker in a token.
 pub(super) fn worker_of(claim: &str) -> &str {
     claim.rsplit_once('.').map_or(claim, |(worker, _)| worker)
@@ -163,6 +178,7 @@ impl<'a> Life<'a> {
             sent: None,
             sendings: 0,
             acked: None,
+            named: None,
             instead: None,
             refusals: 0,
             doubts: 0,
@@ -181,6 +197,11 @@ impl<'a> Life<'a> {
     /// Whether the store surely said that it does not have it, and never anything else.
     pub(super) fn is_refused(&self) -> bool {
         self.refusals > 0 && self.refusals == self.sendings && self.acked.is_none()
+    }
+
+    /// When the store first said that it has this job, and what it survived then.
+    pub(super) fn stored(&self) -> Option<(u64, Durability)> {
+        self.acked.or(self.named)
     }
 
     /// Whether it was only ever answered with another job.
@@ -202,10 +223,11 @@ impl<'a> Life<'a> {
     fn add(&mut self, number: u32, entry: &'a Entry) {
         let at = entry.at_ns;
         match &entry.event {
-            Event::Sent { queue, priority, due_ms, key, .. } => {
+            Event::Sent { queue, priority, due_ms, delay_ms, key, .. } => {
                 self.sendings += 1;
-                let (priority, due_ms, key) = (*priority, *due_ms, key.as_deref());
-                self.sent.get_or_insert(Sent { at, queue, priority, due_ms, key });
+                let (priority, due_ms, delay_ms) = (*priority, *due_ms, *delay_ms);
+                let key = key.as_deref();
+                self.sent.get_or_insert(Sent { at, queue, priority, due_ms, delay_ms, key });
             }
             Event::Acked { level, instead, .. } => {
                 if self.sent.is_none() {
@@ -232,8 +254,9 @@ impl<'a> Life<'a> {
             },
             Event::Ended { claim, ok, .. } => match self.grant(claim) {
                 Some(grant) if grant.started.is_some() => {
-                    grant.ended.get_or_insert(at);
-                    grant.ok |= ok;
+                    if grant.ended.is_none() {
+                        (grant.ended, grant.ok) = (Some(at), *ok);
+                    }
                 }
                 _ => self.strays.push((at, Stray::EndWithoutStart(claim))),
             },
@@ -243,9 +266,10 @@ impl<'a> Life<'a> {
             }
             Event::Finished { claim, answer, .. } => self.finished(claim, (at, number, *answer)),
             Event::Operating { verb, .. } => {
-                self.acts.push(Act { verb, from: at, by: u64::MAX, process: entry.process });
+                let (from, by, process, did) = (at, u64::MAX, entry.process, Did::InDoubt);
+                self.acts.push(Act { verb, from, by, process, did });
             }
-            Event::Operated { verb, done, .. } => self.operated(verb, *done, entry),
+            Event::Operated { verb, did, .. } => self.operated(verb, *did, entry),
             _ => {}
         }
     }
@@ -260,19 +284,14 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn operated(&mut self, verb: &'a str, done: bool, entry: &Entry) {
+    fn operated(&mut self, verb: &'a str, did: Did, entry: &Entry) {
         let (by, process) = (entry.at_ns, entry.process);
-        let asked = self
-            .acts
-            .iter()
-            .position(|act| act.by == u64::MAX && act.process == process && act.verb == verb);
-        match asked {
-            Some(asked) if done => self.acts[asked].by = by,
-            Some(asked) => {
-                self.acts.remove(asked);
-            }
-            None if done => self.acts.push(Act { verb, from: 0, by, process }),
-            None => {}
+        let mut acts = self.acts.iter_mut();
+        let is_open =
+            |act: &&mut Act<'_>| act.by == u64::MAX && act.process == process && act.verb == verb;
+        match acts.find(is_open) {
+            Some(asked) => (asked.by, asked.did) = (by, did),
+            None => self.acts.push(Act { verb, from: 0, by, process, did }),
         }
     }
 
@@ -326,26 +345,27 @@ impl<'a> Life<'a> {
             self.strays.push((tell.sent, Stray::FinishWithoutClaim(claim)));
             return;
         };
-        let (started, ended, ok) = (grant.started.is_some(), grant.ended.is_some(), grant.ok);
+        let (started, ended) = (grant.started.is_some(), grant.ended.is_some());
         grant.tells.push(tell);
         if tell.to == Destination::Done && !started {
             self.strays.push((tell.sent, Stray::DoneWithoutStart(claim)));
         } else if tell.to == Destination::Done && !ended {
             self.strays.push((tell.sent, Stray::DoneWithoutEnd(claim)));
-        } else if tell.to == Destination::Done && !ok {
-            self.strays.push((tell.sent, Stray::DoneWithoutSuccess(claim)));
         } else if tell.to == Destination::Cancelled && !self.acted(0, tell.sent, &["cancel"]) {
             self.strays.push((tell.sent, Stray::CancelledByNobody(claim)));
         }
     }
 
     fn conclude(&mut self, world: &World<'_>) {
-        for act in &mut self.acts {
-            // An order that was in trouble may have been carried out after its answer was lost.
-            if act.from > 0 && world.is_troubled(act.process, act.from, act.by) {
+        self.acts.retain_mut(|act| {
+            let in_trouble = act.from > 0 && world.is_troubled(act.process, act.from, act.by);
+            // A copy of the order may be carried out later. One that was carried out before leaves
+            // nothing to do to the copy that is answered.
+            if in_trouble || act.did == Did::InDoubt {
                 act.by = u64::MAX;
             }
-        }
+            in_trouble || act.did != Did::Nothing
+        });
         for grant in &mut self.grants {
             grant.outcome = outcome(grant.process, &grant.tells, world);
         }

@@ -10,6 +10,7 @@ use super::world::World;
 
 pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, report: &mut Report) {
     due(life, world, report);
+    delayed(life, world, report);
     executions(life, links, world, report);
     poison(life, world, report);
 }
@@ -37,6 +38,25 @@ fn due(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
                 format!("{} was granted {early} ms before it was due ({due_ms})", grant.claim)
             });
         }
+    }
+}
+
+/// A delay begins when the store has the job, which is after it was sent, so the first claim is not
+/// answered before that much time has passed. The store's clock may be ahead of ours, not faster.
+fn delayed(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
+    let Some((sent, first)) = life.sent.zip(life.grants.first()) else { return };
+    let Some(delay_ms) = sent.delay_ms.filter(|_| !world.rules.clock_steps) else { return };
+    if life.acted(0, first.at, &["run_now", "retry", "import"]) {
+        return;
+    }
+    let passed_ms = first.at.saturating_sub(sent.at) / 1_000_000;
+    // Clocks that are adjusted while they run may differ by a thousandth. Whole ms are compared,
+    // by the store as well.
+    if passed_ms + 1 + delay_ms / 1_000 < delay_ms {
+        report.add(Check::Due, Some(life.id), first.at, || {
+            let claim = first.claim;
+            format!("{claim} was granted {passed_ms} ms after it was sent, delayed by {delay_ms}")
+        });
     }
 }
 

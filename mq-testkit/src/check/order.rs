@@ -59,6 +59,7 @@ impl<'a> Order<'a> {
         }
         let Some(first) = life.grants.first().filter(|first| !first.reaped) else { return };
         if sent.due_ms.is_none()
+            && sent.delay_ms.is_none()
             && life.sendings == 1
             && !world.is_undone(sent.at, first.at, u64::MAX)
         {

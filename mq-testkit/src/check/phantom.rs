@@ -43,7 +43,6 @@ fn text(stray: Stray<'_>) -> String {
         Stray::AnswerWithoutFinish(claim) => format!("an answer to {claim} without a request"),
         Stray::DoneWithoutStart(claim) => format!("done under {claim} without a start"),
         Stray::DoneWithoutEnd(claim) => format!("done under {claim} before its handler ended"),
-        Stray::DoneWithoutSuccess(claim) => format!("done under {claim}, but its handler failed"),
         Stray::CancelledByNobody(claim) => {
             format!("cancelled under {claim}, though nobody had ordered it")
         }

@@ -49,16 +49,17 @@ impl<'a> Listed<'a> {
 
 /// A set of places: one bit per state, and one for "nowhere".
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Places(u8);
+pub(super) struct Places(u8);
 
 impl Places {
-    const NOWHERE: Self = Self(1 << 6);
+    pub(super) const NOWHERE: Self = Self(1 << 6);
     const RUNNING: Self = Self::of(State::Running);
     const DEAD: Self = Self::of(State::Dead);
     const DONE: Self = Self::of(State::Done).or(Self::NOWHERE);
     const CANCELLED: Self = Self::of(State::Cancelled).or(Self::NOWHERE);
     /// Also with a worker that died before it could write down that it had got the job.
     const WAITING: Self = Self::of(State::Ready).or(Self::of(State::Scheduled)).or(Self::RUNNING);
+    const SOMEWHERE: Self = Self(0x3f);
     const ANY: Self = Self(0x7f);
 
     const fn of(state: State) -> Self {
@@ -78,12 +79,7 @@ impl Places {
         Self(self.0 | other.0)
     }
 
-    /// Buried, or still held if that is in doubt.
-    fn is_death(self) -> bool {
-        self == Self::DEAD || self == Self::DEAD.or(Self::RUNNING)
-    }
-
-    const fn meets(self, other: Self) -> bool {
+    pub(super) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
@@ -110,8 +106,8 @@ pub(super) fn check(
     let may = expected(life, listed, world);
     if !may.meets(is) && may.meets(Places::NOWHERE) {
         report.add(Check::Place, id, 0, || format!("{}, but it has ended", shown(found)));
-    } else if !may.meets(is) && (found.place.is_some() || may.is_death()) {
-        // What should wait and is nowhere counts as lost.
+    } else if !may.meets(is) && (found.place.is_some() || life.stored().is_none()) {
+        // What was acknowledged and is nowhere counts as lost.
         report.add(Check::Place, id, 0, || {
             let last = life.grants.last().and_then(|grant| grant.outcome);
             format!("{}, but its history ends with {:?}", shown(found), last.map(|end| end.to))
@@ -137,22 +133,39 @@ fn shown(found: Found<'_>) -> String {
 
 /// Where the job may be after all that is known.
 fn expected(life: &Life<'_>, listed: &Listed<'_>, world: &World<'_>) -> Places {
-    let (mut may, since) = match life.grants.last() {
-        None => (Places::WAITING, 0),
-        Some(grant) => (grant.outcome.as_ref().map_or(Places::RUNNING, after), grant.at),
-    };
     if life.grants.iter().any(|grant| world.is_grant_undone(grant, u64::MAX)) {
         return Places::ANY;
     }
-    for act in life.acts.iter().filter(|act| act.by >= since) {
-        may = may.or(match act.verb {
-            "retry" | "run_now" => Places::WAITING,
-            "delete" => Places::NOWHERE,
-            "cancel" => Places::CANCELLED,
-            "discard" => Places::DEAD,
+    settled(life, listed, world)
+}
+
+/// The same if none of its claims and ends was undone: its last end, then what operators did.
+pub(super) fn settled(life: &Life<'_>, listed: &Listed<'_>, world: &World<'_>) -> Places {
+    // Until when what came so far may have had its effect.
+    let (mut may, since, mut open) = match life.grants.last() {
+        None => (Places::WAITING, 0, 0),
+        Some(grant) => {
+            let open = grant.outcome.map_or(u64::MAX, |end| end.by);
+            (grant.outcome.as_ref().map_or(Places::RUNNING, after), grant.at, open)
+        }
+    };
+    let mut acts: Vec<_> = life.acts.iter().filter(|act| act.by >= since).collect();
+    acts.sort_by_key(|act| act.from);
+    for act in acts {
+        let is_next = open < act.from && act.is_sure();
+        may = match act.verb {
+            "retry" if is_next && !world.is_undone(act.from, act.by, u64::MAX) => Places::WAITING,
+            "retry" | "run_now" => may.or(Places::WAITING),
+            "delete" => may.or(Places::NOWHERE),
+            // Only its worker can end it then, and says so.
+            "cancel" if act.is_requested() => may,
+            "cancel" => may.or(Places::CANCELLED),
+            "discard" => may.or(Places::DEAD),
             "transfer" => may,
+            "import" => may.or(Places::SOMEWHERE),
             _ => Places::ANY,
-        });
+        };
+        open = open.max(act.by);
     }
     if may.meets(Places::DEAD) && listed.dead >= DEAD_KEPT {
         may = may.or(Places::NOWHERE);

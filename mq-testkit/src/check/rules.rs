@@ -1,5 +1,6 @@
 //! What is handed to a check beside the history.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mq_core::engine::Durability;
@@ -40,6 +41,12 @@ pub struct Rules {
     /// The store's clock was set during the run. Claims are then put in order by their counters
     /// instead, and a job counts as due once the clock has shown its time.
     pub clock_steps: bool,
+    /// The most that samples of these names may show at any time, such as `fds`; how much work a
+    /// run has at a time only its author knows. What is at the end is held to the beginning.
+    pub peaks: BTreeMap<String, u64>,
+    /// Layers between the recorder's and the worker may turn one outcome into another, so how a
+    /// handler ended is not compared with how its claim did.
+    pub layers: bool,
     /// Each death of a process is in the history as a fault, so that silence explains nothing.
     pub deaths_recorded: bool,
 }
@@ -58,6 +65,8 @@ impl Default for Rules {
             loss_window: Duration::ZERO,
             respects: Durability::Memory,
             clock_steps: false,
+            peaks: BTreeMap::new(),
+            layers: false,
             deaths_recorded: false,
         }
     }

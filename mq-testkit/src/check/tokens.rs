@@ -1,5 +1,9 @@
 //! No token is granted twice, and a job ends once.
 
+use std::collections::HashMap;
+
+use mq_core::JobId;
+
 use crate::recorder::Answer;
 
 use super::life::{Life, Sure, Tell};
@@ -7,6 +11,27 @@ use super::links::take;
 use super::report::Report;
 use super::verdict::Check;
 use super::world::World;
+
+/// Which process had each token first, and for which job. One claim may bring many jobs, but to one
+/// process.
+#[derive(Default)]
+pub(super) struct Holders<'a>(HashMap<(&'a str, &'a str), (u32, JobId)>);
+
+impl<'a> Holders<'a> {
+    pub(super) fn add(&mut self, life: &Life<'a>, report: &mut Report) {
+        for grant in &life.grants {
+            let holder = (grant.process, life.id);
+            let token = (grant.queue.as_str(), grant.claim);
+            let (process, job) = *self.0.entry(token).or_insert(holder);
+            if process != grant.process {
+                report.add(Check::Token, Some(life.id), grant.at, || {
+                    let (claim, other) = (grant.claim, grant.process);
+                    format!("{claim} was granted to process {other}, and {job} to {process}")
+                });
+            }
+        }
+    }
+}
 
 pub(super) fn check(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
     for repeat in &life.repeats {

@@ -23,13 +23,13 @@ pub enum Check {
     Lost,
     /// Something happened that nothing led to.
     Phantom,
-    /// Two jobs under one idempotency key.
+    /// Two jobs under one idempotency key, or a job named that does not have it.
     Key,
     /// A superseded claim had an effect, or a job was granted while it was held.
     Fencing,
     /// A token was granted twice.
     Token,
-    /// A job ended twice.
+    /// A job ended twice, or otherwise than its handler.
     Outcome,
     /// An execution or a takeover without a cause.
     Rerun,

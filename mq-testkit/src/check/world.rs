@@ -243,6 +243,16 @@ impl<'a> World<'a> {
         self.reaped_at(grant).map_or(lost, |reaped| reaped.min(lost))
     }
 
+    /// When this claim's worker knew that it was fenced out, if that was so long before `by` that
+    /// all its threads must have heard of it: they may be told one after the other, and none is
+    /// while the process is frozen.
+    pub(super) fn knew_at(&self, grant: &Grant<'_>, by: u64) -> Option<u64> {
+        let lost = self.worker(grant.claim)?.lost?;
+        let mut hits = self.of_process(grant.process);
+        let is_held_up = hits.any(|fault| fault.began <= by && fault.ended >= lost);
+        (lost.saturating_add(SECOND) < by && !is_held_up).then_some(lost)
+    }
+
     /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
     /// history explains it.
     pub(super) fn why(&self, held: &Grant<'a>, taken: &Grant<'a>) -> Option<Why<'a>> {

@@ -35,10 +35,12 @@ pub enum Event {
         /// In which ready list.
         #[serde(default, skip_serializing_if = "is_normal")]
         priority: Priority,
-        /// For when: ms since 1970 on the store's clock. None if at once, or after a delay that
-        /// only the store can turn into a time.
+        /// For when: ms since 1970 on the store's clock. None if at once or after a delay.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_ms: Option<u64>,
+        /// How long after the store has it, which only the store can turn into a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
         /// Under which idempotency key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
@@ -177,14 +179,14 @@ pub enum Event {
         /// The verb, as the method of the engine is called.
         verb: String,
     },
-    /// What the store said to that: whether it was done, or may have been.
+    /// What the store said to that.
     Operated {
         /// The job.
         id: JobId,
         /// The verb, as the method of the engine is called.
         verb: String,
-        /// Whether anything was changed.
-        done: bool,
+        /// What came of it.
+        did: Did,
     },
     /// A fault begins.
     FaultBegan {
@@ -247,6 +249,20 @@ pub enum Answer {
     /// The claim was superseded. Nothing was changed.
     Fenced,
     /// The answer was lost, or was an error.
+    InDoubt,
+}
+
+/// What came of an operator's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Did {
+    /// It was done.
+    Applied,
+    /// The worker that runs the job was asked, and says itself how it ends.
+    Requested,
+    /// Nothing was changed.
+    Nothing,
+    /// The answer was lost: perhaps done, perhaps not, perhaps later.
     InDoubt,
 }
 

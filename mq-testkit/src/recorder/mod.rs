@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mq_core::clock;
 use mq_core::{Client, mutant};
 
-pub use self::event::{Answer, Destination, Entry, Event};
+pub use self::event::{Answer, Destination, Did, Entry, Event};
 pub use self::layer::Attempts;
 
 /// The kind of fault that takes from the store what it knew of the pasts of its jobs: somebody has
@@ -139,8 +139,9 @@ impl Recorder {
         Client::with_engine(watch::watched(self.clone(), Arc::clone(client.engine())))
     }
 
-    /// A layer for workers that writes down when attempts start and end; put it innermost, but
-    /// outside of layers that make a success of a failure: what has failed must not be done.
+    /// A layer for workers that writes down when attempts start and end; put it innermost. If
+    /// others may change what it has seen, such as a failure into a success, set
+    /// [`Rules::layers`](crate::Rules::layers).
     #[must_use]
     pub fn attempts(&self) -> Attempts {
         Attempts::new(self.clone())
@@ -189,8 +190,9 @@ mod tests {
                 let recorder = Recorder::open(&path).unwrap();
                 scope.spawn(move || {
                     for id in part {
-                        let done = Event::Operated { id: *id, verb: "retry".into(), done: true };
-                        recorder.write_all([Event::InDoubt { id: *id }, done]).unwrap();
+                        let (id, verb, did) = (*id, "retry".to_owned(), Did::Applied);
+                        let done = Event::Operated { id, verb, did };
+                        recorder.write_all([Event::InDoubt { id }, done]).unwrap();
                     }
                 });
             }

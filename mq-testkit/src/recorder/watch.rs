@@ -13,7 +13,7 @@ use mq_core::engine::{
 use mq_core::lifecycle::Transition;
 use mq_core::{History, JobId, QueueName, WorkerId};
 
-use super::{Answer, Destination, Event, Recorder};
+use super::{Answer, Destination, Did, Event, Recorder};
 
 /// Puts a recorder in front of an engine.
 pub(super) fn watched(recorder: Recorder, inner: Arc<dyn Engine>) -> Arc<dyn Engine> {
@@ -27,12 +27,13 @@ struct Watched {
 }
 
 fn sent(job: &NewJob) -> Event {
-    let due_ms = match job.schedule {
-        Schedule::At(at_ms) => Some(at_ms),
-        _ => None,
+    let (due_ms, delay_ms) = match job.schedule {
+        Schedule::At(at_ms) => (Some(at_ms), None),
+        Schedule::After(delay) => (None, Some(delay.as_millis().try_into().unwrap_or(u64::MAX))),
+        _ => (None, None),
     };
-    let (queue, key) = (job.queue.clone(), job.idempotency_key.clone());
-    Event::Sent { id: job.id, queue, priority: job.priority, due_ms, key }
+    let (id, queue, key) = (job.id, job.queue.clone(), job.idempotency_key.clone());
+    Event::Sent { id, queue, priority: job.priority, due_ms, delay_ms, key }
 }
 
 fn claimed(job: &Claimed, now_ms: u64, reaped: bool) -> Event {
@@ -95,12 +96,15 @@ impl Watched {
         let verb = || verb.to_owned();
         self.recorder.note(ids.iter().map(|id| Event::Operating { id: *id, verb: verb() }));
         let acts = answer.await;
-        let told = |at: usize| acts.as_ref().ok().and_then(|acts| acts.get(at).copied());
-        // An order whose answer was lost may have been carried out.
-        let done = |at| told(at).is_none_or(|act| matches!(act, Act::Applied | Act::Requested));
+        let did = |at: usize| match acts.as_ref().ok().and_then(|acts| acts.get(at)) {
+            Some(Act::Applied) => Did::Applied,
+            Some(Act::Requested) => Did::Requested,
+            Some(_) => Did::Nothing,
+            None => Did::InDoubt,
+        };
         let ended = ids.iter().enumerate();
         let operated =
-            |(at, id): (usize, &JobId)| Event::Operated { id: *id, verb: verb(), done: done(at) };
+            |(at, id): (usize, &JobId)| Event::Operated { id: *id, verb: verb(), did: did(at) };
         self.recorder.note(ended.map(operated));
         acts
     }

@@ -138,6 +138,7 @@ mod tests {
                     queue: queue.clone(),
                     priority: Default::default(),
                     due_ms: None,
+                    delay_ms: None,
                     key: Some(hostile.to_owned()),
                 },
             ),

@@ -1,6 +1,6 @@
 //! Events in words.
 
-use crate::recorder::{Answer, Destination, Event};
+use crate::recorder::{Answer, Destination, Did, Event};
 
 /// Text that may stand in HTML and XML.
 pub(super) fn escaped(text: &str) -> String {
@@ -46,6 +46,15 @@ fn answer(answer: Answer) -> &'static str {
     }
 }
 
+fn did(did: Did) -> &'static str {
+    match did {
+        Did::Applied => "done",
+        Did::Requested => "asked for",
+        Did::Nothing => "in vain",
+        Did::InDoubt => "no answer",
+    }
+}
+
 /// A word or two for the picture.
 pub(super) fn short(event: &Event) -> String {
     match event {
@@ -67,8 +76,7 @@ pub(super) fn short(event: &Event) -> String {
         Event::Finishing { to, .. } => format!("{}?", destination(*to)),
         Event::Finished { answer: said, .. } => answer(*said).to_owned(),
         Event::Operating { verb, .. } => format!("{verb}?"),
-        Event::Operated { verb, done: true, .. } => format!("{verb}: done"),
-        Event::Operated { verb, .. } => format!("{verb}: in vain"),
+        Event::Operated { verb, did, .. } => format!("{verb}: {}", self::did(*did)),
         Event::FaultBegan { kind, .. } => kind.clone(),
         Event::FaultEnded { .. } => "over".to_owned(),
         Event::RolledBack { .. } => "rolled back".to_owned(),

@@ -13,7 +13,7 @@ use crate::recorder::{Answer, Entry, Event};
 /// Damages one job, whose events are at these places; whether it could.
 type Damage = fn(&mut Run, JobId, &[usize], &mut Rng) -> bool;
 
-const DAMAGES: [(&str, Check, Damage); 19] = [
+const DAMAGES: [(&str, Check, Damage); 20] = [
     ("a recorder drops a sending", Check::Phantom, |run, _, at, _| {
         is_run(run, at) && drop_first(run, at, |event| matches!(event, Event::Sent { .. }))
     }),
@@ -108,6 +108,16 @@ const DAMAGES: [(&str, Check, Damage); 19] = [
             }
         }
         true
+    }),
+    ("a delay is not waited for", Check::Due, |run, _, at, _| {
+        let delayed = |event: &Event| matches!(event, Event::Sent { delay_ms: Some(_), .. });
+        let claimed = |event: &Event| matches!(event, Event::Claimed { .. });
+        let Some(sent) = at.iter().find(|at| delayed(&run.entries[**at].event)) else {
+            return false;
+        };
+        let sent = run.entries[*sent].at_ns;
+        let first = at.iter().find(|at| claimed(&run.entries[**at].event));
+        first.map(|first| run.entries[*first].at_ns = sent + 1).is_some()
     }),
     ("a job that is done is there", Check::Place, |run, id, at, _| {
         let place = Place { queue: past::queue(), state: State::Ready };

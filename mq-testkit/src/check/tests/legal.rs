@@ -5,7 +5,7 @@ use mq_core::rng::Rng;
 use mq_core::{JobId, Priority, QueueName, State, WorkerId};
 
 use super::{Final, Place};
-use crate::recorder::{Answer, Destination, Entry, Event};
+use crate::recorder::{Answer, Destination, Did, Entry, Event};
 
 const MS: u64 = 1_000_000;
 const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -118,15 +118,28 @@ impl Maker {
         self.process = SWEEPER;
         let (id, queue, priority) = (job.id, self.queue.clone(), Priority::Normal);
         let due_ms = self.chance(10).then(|| self.now_ms() + 40);
-        job.due_ms = due_ms.unwrap_or(0);
+        let delay_ms = (due_ms.is_none() && self.chance(10)).then_some(40);
         let key = self.chance(10).then(|| id.to_string());
-        self.write(Event::Sent { id, queue, priority, due_ms, key });
+        let queue_again = queue.clone();
+        self.write(Event::Sent { id, queue, priority, due_ms, delay_ms, key: key.clone() });
+        job.due_ms = due_ms.or(delay_ms.map(|delay_ms| self.now_ms() + delay_ms)).unwrap_or(0);
         match self.rng.between(1, 100) {
             1 => self.write(Event::Refused { id, why: "Full".into() }),
             2 => self.write(Event::InDoubt { id }),
             _ => self.write(Event::Acked { id, level: Durability::Disk1s, instead: None }),
         }
-        !matches!(self.run.entries.last().map(|last| &last.event), Some(Event::Refused { .. }))
+        let refused = |last: &Entry| matches!(last.event, Event::Refused { .. });
+        if self.run.entries.last().is_some_and(refused) {
+            return false;
+        }
+        if key.is_some() && self.chance(3) {
+            // The producer asks again, as one would who had no answer.
+            let (again, queue, level) = (JobId::new(), queue_again, Durability::Disk1s);
+            let (due_ms, delay_ms, instead) = (None, None, Some(id));
+            self.write(Event::Sent { id: again, queue, priority, due_ms, delay_ms, key });
+            self.write(Event::Acked { id: again, level, instead });
+        }
+        true
     }
 
     /// Claims the job and starts it; the token.
@@ -177,6 +190,11 @@ impl Maker {
     fn fails(&mut self, job: &mut Job) {
         let by = self.worker();
         let claim = self.starts(job, by);
+        if self.chance(3) {
+            // To no avail: it fails, and its next worker would be told.
+            self.orders(job.id, "cancel", Did::Requested);
+            self.process = by.0;
+        }
         self.write(Event::Ended { id: job.id, claim: claim.clone(), ok: false });
         self.finish(job, claim, Destination::Again, true);
         job.attempts += 1;
@@ -222,10 +240,13 @@ impl Maker {
         self.write(Event::Ended { id: job.id, claim: claim.clone(), ok: false });
         self.finish(job, claim, Destination::Dead, true);
         job.attempts += 1;
+        self.orders(job.id, "retry", Did::Applied);
+    }
+
+    fn orders(&mut self, id: JobId, verb: &str, did: Did) {
         self.process = OPERATOR;
-        let (id, verb) = (job.id, "retry".to_owned());
-        self.write(Event::Operating { id, verb: verb.clone() });
-        self.write(Event::Operated { id, verb, done: true });
+        self.write(Event::Operating { id, verb: verb.to_owned() });
+        self.write(Event::Operated { id, verb: verb.to_owned(), did });
     }
 
     fn ends(&mut self, job: &mut Job) {

@@ -1,10 +1,13 @@
 //! Each check on a history that it must refuse, and on the legal one that is nearest to it.
 
 mod damages;
+mod endings;
 mod faults;
 mod legal;
 mod past;
 mod plain;
+mod records;
+mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;

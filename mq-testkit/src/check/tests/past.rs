@@ -6,7 +6,7 @@ use mq_core::engine::Durability;
 use mq_core::{JobId, Priority, QueueName, State, WorkerId};
 
 use super::{Final, Place, Rules, Sample, Verdict, check};
-use crate::recorder::{Answer, Destination, Entry, Event};
+use crate::recorder::{Answer, Destination, Did, Entry, Event};
 
 /// A history in the making. Each event is 1 ms after the one before.
 pub(super) struct Past {
@@ -90,7 +90,13 @@ impl Past {
         priority: Priority,
     ) -> &mut Self {
         let (id, key) = (self.id(job), key.map(str::to_owned));
-        self.event(Event::Sent { id, queue: queue(), priority, due_ms, key })
+        self.event(Event::Sent { id, queue: queue(), priority, due_ms, delay_ms: None, key })
+    }
+
+    pub(super) fn sent_after(&mut self, job: usize, delay_ms: u64) -> &mut Self {
+        let (id, queue, delay_ms) = (self.id(job), queue(), Some(delay_ms));
+        let (priority, due_ms, key) = (Priority::Normal, None, None);
+        self.event(Event::Sent { id, queue, priority, due_ms, delay_ms, key })
     }
 
     pub(super) fn acked(&mut self, job: usize) -> &mut Self {
@@ -236,9 +242,13 @@ impl Past {
     }
 
     pub(super) fn operated(&mut self, job: usize, verb: &str) -> &mut Self {
+        self.ordered(job, verb, Did::Applied)
+    }
+
+    pub(super) fn ordered(&mut self, job: usize, verb: &str, did: Did) -> &mut Self {
         let id = self.id(job);
         self.event(Event::Operating { id, verb: verb.to_owned() });
-        self.event(Event::Operated { id, verb: verb.to_owned(), done: true })
+        self.event(Event::Operated { id, verb: verb.to_owned(), did })
     }
 
     /// A fault for ever, on these processes.

@@ -4,7 +4,7 @@ use mq_core::Priority;
 
 use super::past::{MS, queue};
 use super::*;
-use crate::recorder::Answer;
+use crate::recorder::{Answer, Did};
 
 #[test]
 fn a_job_that_runs_once_is_clean() {
@@ -136,7 +136,7 @@ fn a_job_is_done_by_a_success_and_cancelled_by_an_order() {
         past
     };
     clean(&ends(true, Destination::Done, false));
-    assert_eq!(violated(&ends(false, Destination::Done, false)), ["phantom"]);
+    assert_eq!(violated(&ends(false, Destination::Done, false)), ["outcome"]);
     clean(&ends(false, Destination::Cancelled, true));
     assert_eq!(violated(&ends(false, Destination::Cancelled, false)), ["phantom"]);
 }
@@ -183,7 +183,7 @@ fn a_key_is_one_job_for_a_day() {
 fn failures_put_off_and_handed_back_jobs_are_counted_by_cause() {
     let mut past = Past::new();
     past.enqueued(0).claimed(0, "a.1").failed(0, "a.1");
-    past.granted(0, "a.2", 1, 0, false).started(0, "a.2").ended(0, "a.2", true);
+    past.granted(0, "a.2", 1, 0, false).started(0, "a.2").ended(0, "a.2", false);
     past.finished(0, "a.2", Destination::Again);
     past.granted(0, "a.3", 1, 0, false).started(0, "a.3").finished(
         0,
@@ -238,7 +238,7 @@ fn an_order_may_have_its_effect_before_its_answer_and_not_before_it_was_given() 
     past.event(Event::Operating { id, verb: "retry".into() });
     past.run(0, "a.2");
     let early = past.entries.clone();
-    past.event(Event::Operated { id, verb: "retry".into(), done: true });
+    past.event(Event::Operated { id, verb: "retry".into(), did: Did::Applied });
     clean(&past);
     past.entries = early;
     clean(&past);
@@ -432,13 +432,13 @@ fn a_job_is_where_its_history_ends() {
         if to == Destination::Cancelled {
             past.operated(0, "cancel");
         }
-        past.claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
-        past.finished(0, "a.1", to).kept(0, state);
+        past.claimed(0, "a.1").started(0, "a.1");
+        past.ended(0, "a.1", to == Destination::Done).finished(0, "a.1", to).kept(0, state);
         assert_eq!(violated(&past), ["place"], "{to:?}, but {state}");
     }
     let mut gone = Past::new();
     gone.enqueued(0).claimed(0, "a.1").finished(0, "a.1", Destination::Dead);
-    assert_eq!(violated(&gone), ["place"], "a dead letter is kept");
+    assert_eq!(violated(&gone), ["lost"], "a dead letter is kept");
     clean(gone.operated(0, "delete"));
     for state in [State::Done, State::Running] {
         let mut doubt = Past::new();
@@ -454,7 +454,7 @@ fn a_job_is_where_its_history_ends() {
         if let Some(state) = state {
             doubt.kept(0, state);
         }
-        assert_eq!(violated(&doubt) == ["place"], found, "in doubt, and in {state:?}");
+        assert_eq!(violated(&doubt) == ["lost"], found, "in doubt, and in {state:?}");
     }
 }
 
