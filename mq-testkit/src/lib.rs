@@ -43,7 +43,9 @@ pub use process::Process;
 #[cfg(feature = "faults")]
 pub use proxy::{Direction, Flow, Proxy};
 #[cfg(feature = "faults")]
-pub use recorder::{Answer, Attempts, Destination, Entry, Event, PASTS_TAKEN, Recorder, now_ns};
+pub use recorder::{
+    Answer, Attempts, Destination, Entry, Event, LEASES_TAKEN, PASTS_TAKEN, Recorder, now_ns,
+};
 #[cfg(feature = "faults")]
 pub use redis_server::{RedisServer, shared_url, unique_prefix};
 #[cfg(feature = "faults")]

@@ -18,6 +18,7 @@
 mod executions;
 mod fencing;
 mod gather;
+mod gone;
 mod index;
 mod life;
 mod limits;
