@@ -2,7 +2,7 @@
 //!
 //! Without the feature `mutants` there are none. With it, the environment variable `MQ_MUTANT=4`
 //! makes a process have the fourth one. Each is one that a job queue was shipped with, and
-//! `mq-chaos/tests/mutants` says which check must find it.
+//! `mq-chaos/tests/matrix/mutants.rs` says which check must find it.
 
 #[cfg(all(feature = "mutants", not(debug_assertions)))]
 compile_error!("the feature `mutants` is for tests and cannot be built into a release");

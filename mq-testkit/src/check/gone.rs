@@ -55,6 +55,19 @@ impl<'a> World<'a> {
         self.why_gone(worker, held.process, held.at, taken.at).ok()
     }
 
+    /// Since when the holder of `held` can do nothing for its job, and never will again.
+    pub(super) fn out_since(&self, held: &Grant<'_>) -> u64 {
+        let last = self.last_of(held.process, held.at);
+        let unhealed = self.unhealed(held.process, held.at);
+        let out = unhealed.map(|fault| match fault.kind {
+            STOP => fault.began.max(last),
+            _ => fault.began,
+        });
+        let silent = (!self.rules.deaths_recorded).then_some(last);
+        let out = out.chain(silent).fold(self.fenced_at(held), u64::min);
+        out.max(held.at)
+    }
+
     /// Workers that a sweep had found gone though no fault explains it, when, and what is wrong
     /// with it. Also those that held no job just then, or none that anybody knew of.
     pub(super) fn wrongly_reaped(&self) -> Vec<(u64, String)> {

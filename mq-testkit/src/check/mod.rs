@@ -114,7 +114,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
         fencing::check(&life, &links, &world, &mut report);
         tokens::check(&life, &world, &mut report);
         reruns::check(&life, &links, &mut report);
-        recovered.add(&life, &links, &world);
+        recovered.add(&life, &links, place, &world);
         limits::check(&life, &links, &world, &mut report);
         places::check(&life, place, &listed, &world, &mut report);
         running.add(&life, &world);
@@ -126,8 +126,8 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     keys.check(&world, &mut report);
     order.check(&mut report);
     running.check(rules, &mut report);
-    recovered.check(rules, &mut report);
+    recovered.check(&world, &mut report);
     places::check_listings(&index, end, &mut report);
     resources::check(&end.samples, &mut report);
-    report.into_verdict()
+    report.into_verdict(&world)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::recorder::{Entry, Event, PASTS_TAKEN};
+use crate::recorder::{Destination, Entry, Event, PASTS_TAKEN};
 
 use super::index::Index;
 use super::life::{Grant, worker_of};
@@ -21,6 +21,8 @@ pub(super) struct World<'a> {
     hits: HashMap<u32, Vec<Hit>>,
     /// Which faults hit the store.
     of_store: Vec<usize>,
+    /// When the last event was written.
+    pub(super) end: u64,
     /// When there was a worker that could sweep, and a store to do it on.
     watched: Watched,
     pub(super) rollbacks: Vec<Rollback>,
@@ -35,6 +37,10 @@ struct Process {
     last: u64,
     /// When it first wanted to be a worker.
     joined: Option<u64>,
+    /// Whether it was given jobs, started some, and said that some were done.
+    claims: bool,
+    starts: bool,
+    is_done: bool,
 }
 
 /// A fault of a process.
@@ -92,6 +98,7 @@ impl<'a> World<'a> {
             faults: Vec::new(),
             hits: HashMap::new(),
             of_store: Vec::new(),
+            end: index.all().last().map_or(0, |entry| entry.at_ns),
             watched: Watched::default(),
             rollbacks: Vec::new(),
             shown: Vec::new(),
@@ -198,8 +205,7 @@ impl<'a> World<'a> {
 
     /// Adds the faults to what is counted.
     pub(super) fn count(&self, counts: &mut Counts) {
-        let lives = self.processes.values().flatten();
-        counts.processes = lives.filter(|life| life.last > 0).count() as u64;
+        counts.processes = self.lives().filter(|(_, life)| life.last > 0).count() as u64;
         for fault in &self.faults {
             *counts.faults.entry(fault.kind.to_owned()).or_default() += 1;
         }
@@ -245,6 +251,13 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The faults that the process which had this number then was never rid of.
+    pub(super) fn unhealed(&self, process: u32, then: u64) -> impl Iterator<Item = Fault<'a>> {
+        let hits = self.hits.get(&process).into_iter().flatten();
+        let hits = hits.filter(move |hit| hit.until > then).map(|hit| self.faults[hit.fault]);
+        hits.filter(|fault| fault.ended == u64::MAX)
+    }
+
     /// The faults of the store, by their beginnings.
     pub(super) fn of_store(&self) -> impl Iterator<Item = Fault<'a>> {
         self.of_store.iter().map(|at| self.faults[*at])
@@ -277,19 +290,44 @@ impl<'a> World<'a> {
         self.reaped_at(grant).map_or(lost, |reaped| reaped.min(lost))
     }
 
-    /// For how long somebody could have noticed that a worker was gone since `since` until its job
-    /// was taken over: while the store was there, and a worker to sweep. After a gap of a lease
-    /// and more the sweeps spare everybody for half a lease.
-    pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        self.watched.between(since, taken.at, self.lease(self.worker(held.claim)))
+    /// For how long somebody could have noticed since `since`, up to `to`, that a worker with this
+    /// lease was gone: while the store was there, and a worker to sweep. After a gap of a lease and
+    /// more the sweeps spare everybody for half a lease.
+    pub(super) fn noticeable(&self, since: u64, to: u64, lease: u64) -> u64 {
+        self.watched.between(since, to, lease)
+    }
+
+    /// What a process may lack that has written what makes no sense.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let mut hints = Vec::new();
+        for (id, process) in self.lives() {
+            let said = match *process {
+                Process { claims: true, starts: false, is_done: true, .. } => {
+                    "was given jobs and started none: has its worker the layer that records \
+                     attempts (`.layer(recorder.attempts())`)?"
+                }
+                Process { claims: false, starts: true, .. } => {
+                    "started jobs and was given none: is its worker's client one that the recorder \
+                     watches (`recorder.watch(&client)`)?"
+                }
+                _ => continue,
+            };
+            hints.push(format!("the process {id} {said}"));
+        }
+        hints.sort_unstable();
+        hints
+    }
+
+    fn lives(&self) -> impl Iterator<Item = (u32, &Process)> {
+        let all = self.processes.iter();
+        all.flat_map(|(id, lives)| lives.iter().map(move |life| (*id, life)))
     }
 
     fn watches(&self) -> Watched {
         let mut parts = Vec::new();
-        let lives = self.processes.iter();
-        for (id, process) in lives.flat_map(|(id, lives)| lives.iter().map(move |it| (id, it))) {
+        for (id, process) in self.lives() {
             let Some(mut since) = process.joined else { continue };
-            let mut faults: Vec<_> = self.of_process(*id).chain(self.of_store()).collect();
+            let mut faults: Vec<_> = self.of_process(id).chain(self.of_store()).collect();
             faults.sort_unstable_by_key(|fault| fault.began);
             for fault in faults.into_iter().filter(|fault| fault.began < process.last) {
                 if fault.began > since {
@@ -308,8 +346,12 @@ impl<'a> World<'a> {
 impl Process {
     fn saw(&mut self, entry: &Entry) {
         self.last = entry.at_ns;
-        if let Event::Joining { .. } = entry.event {
-            self.joined.get_or_insert(entry.at_ns);
+        match entry.event {
+            Event::Joining { .. } => drop(self.joined.get_or_insert(entry.at_ns)),
+            Event::Claimed { reaped: false, .. } => self.claims = true,
+            Event::Started { .. } => self.starts = true,
+            Event::Finishing { to: Destination::Done, .. } => self.is_done = true,
+            _ => {}
         }
     }
 }
