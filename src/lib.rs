@@ -66,9 +66,9 @@ pub mod testing {
     pub mod faults {
         pub use mq_testkit::{
             Answer, Attempts, Chance, Check, Counts, Destination, Direction, Entry, Event, Final,
-            Flow, Found, Lasting, Nemesis, Network, PASTS_TAKEN, Pack, Place, Process, Proxy,
-            Recorder, RedisServer, Rules, Sample, Server, Times, Verdict, Victim, Violation, check,
-            now_ns, timeline, timeline_page,
+            Flow, Found, LEASES_TAKEN, Lasting, Nemesis, Network, PASTS_TAKEN, Pack, Place,
+            Process, Proxy, Recorder, RedisServer, Rules, Sample, Server, Times, Verdict, Victim,
+            Violation, check, now_ns, timeline, timeline_page,
         };
     }
 }

@@ -64,9 +64,14 @@ pub struct Programs {
     pub worker: &'static str,
     /// `mq-chaos-producer`.
     pub producer: &'static str,
+    /// The planted mistake that both have, if any: then the verdict need not be clean.
+    pub mutant: Option<u8>,
 }
 
 /// F97 on a Redis server that keeps an append-only file: processes, server and network suffer.
+///
+/// # Panics
+/// When something is wrong that nobody has planted.
 pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Verdict {
     // Not `everysec`: that answers before it writes while a sync is under way, so that on a busy
     // machine a kill takes what a power cut would. F21 is about what is lost then.
@@ -74,7 +79,7 @@ pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Verdict {
     let proxy = Arc::new(Proxy::start(server.port()).await);
     // The operator and the verdict reach the server by a way of their own.
     let scene = Scene::new(&server.url()).await;
-    let mut settings = scene.settings(LEASE);
+    let mut settings = settings(programs, &scene);
     settings.url = proxy.url();
     let workers = workers(programs, &scene, &settings, [4, 2, 2, 2]);
     let nemesis = Nemesis::new(seed, scene.recorder());
@@ -83,11 +88,14 @@ pub async fn on_redis(programs: Programs, seed: u64, size: Size) -> Verdict {
 }
 
 /// F97 on a file: most faults are kills, and at times somebody else has the write lock.
+///
+/// # Panics
+/// When something is wrong that nobody has planted.
 pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Verdict {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
     let file = File::in_folder(folder.path());
     let scene = Scene::new(&file.url("normal")).await;
-    let settings = scene.settings(LEASE);
+    let settings = settings(programs, &scene);
     let workers = workers(programs, &scene, &settings, [12, 1, 1, 1]);
     let nemesis = Nemesis::new(seed, scene.recorder());
     let nemesis = nemesis.victim(workers).victim(Locks { file: file.clone(), lock: None });
@@ -95,6 +103,12 @@ pub async fn on_a_file(programs: Programs, seed: u64, size: Size) -> Verdict {
     let verdict = run(programs, &scene, &settings, nemesis, &order).await;
     file.assert_whole();
     verdict
+}
+
+fn settings(programs: Programs, scene: &Scene) -> Settings {
+    let mut settings = scene.settings(LEASE);
+    settings.more.extend(programs.mutant.map(|mutant| ("MQ_MUTANT", mutant.to_string())));
+    settings
 }
 
 fn workers(programs: Programs, scene: &Scene, settings: &Settings, weights: [u32; 4]) -> Pack {
@@ -170,6 +184,9 @@ async fn run(
         deaths_recorded: true,
         ..Rules::default()
     };
+    if programs.mutant.is_some() {
+        return scene.verdict(&rules).await;
+    }
     scene.assert_clean(&rules, &order.to_string()).await
 }
 

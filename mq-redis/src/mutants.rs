@@ -40,6 +40,8 @@ const PATCHES: &[Patch] = &[
     (13, "promote", "'BYSCORE', 'LIMIT', 0, limit)", "'BYSCORE')"),
     // 16: a claim needs memory, as LMOVE does.
     (16, "claim", "#!lua flags=allow-oom", "#!lua"),
+    // 19: leases end a second early for who sweeps.
+    (19, "reap", "'(0', now, 'BYSCORE'", "'(0', now + 1000, 'BYSCORE'"),
 ];
 
 /// A script with the mistake that this process has.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mq_core::clock;
 
-use crate::recorder::Recorder;
+use crate::recorder::{Event, Recorder, STOP};
 
 /// A child process, such as a worker. What is done to it is written into the history, without which
 /// nobody could tell why its jobs ran again. Killed when dropped.
@@ -28,6 +28,7 @@ impl Process {
     /// When it cannot be started.
     pub fn spawn(command: &mut Command, recorder: &Recorder) -> io::Result<Self> {
         let child = command.stdin(Stdio::piped()).spawn()?;
+        recorder.write(Event::Spawned { child: child.id() })?;
         Ok(Self { child, recorder: recorder.clone(), frozen: None })
     }
 
@@ -73,7 +74,7 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
-        self.recorder.fault_began("stop", vec![self.pid()]);
+        self.recorder.fault_began(STOP, vec![self.pid()]);
         self.signal("TERM");
     }
 

@@ -9,7 +9,7 @@ rows! {
     Commit: f97_everything_at_once_on_redis, f97_everything_at_once_on_a_file;
 }
 
-const PROGRAMS: Programs = Programs { worker: WORKER, producer: PRODUCER };
+const PROGRAMS: Programs = Programs { worker: WORKER, producer: PRODUCER, mutant: None };
 
 /// The seeds of this run: one that is drawn, or as many as the tier says, from the one that is
 /// given.

@@ -32,7 +32,7 @@ impl Executions {
             // Whoever starts a handler for a claim that is over runs it all the same.
             let told = grant.tells.first().map(|tell| tell.sent).filter(|told| *told >= from);
             let known = [grant.ended, told, next].into_iter().flatten().min();
-            let gone = world.fenced_at(grant).min(world.last_of(grant.process));
+            let gone = world.fenced_at(grant).min(world.last_of(grant.process, grant.at));
             let to = known.unwrap_or(u64::MAX).min(gone).max(from);
             self.0.push(Execution { process: grant.process, from, to, job: life.id });
         }

@@ -2,8 +2,9 @@
 
 use crate::recorder::Destination;
 
+use super::gone::Why;
 use super::life::{Act, Life, Outcome};
-use super::world::{Why, World};
+use super::world::World;
 
 /// Why a job could be granted again.
 #[derive(Debug, Clone, PartialEq, Eq)]

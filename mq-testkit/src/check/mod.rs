@@ -27,6 +27,7 @@ mod endings;
 mod executions;
 mod fencing;
 mod gather;
+mod gone;
 mod index;
 mod keys;
 mod life;
@@ -129,7 +130,7 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
         tokens::check(&life, &world, &mut report);
         holders.add(&life, &mut report);
         reruns::check(&life, &links, &mut report);
-        recovered.add(&life, &links, &world);
+        recovered.add(&life, &links, place, &world);
         limits::check(&life, &links, &world, &mut report);
         places::check(&life, place, &listed, &world, &mut report);
         running.add(&life, &world);
@@ -141,8 +142,8 @@ pub fn check(entries: &[Entry], end: &Final, rules: &Rules) -> Verdict {
     keys.check(&world, &mut report);
     order.check(&mut report);
     running.check(rules, &mut report);
-    recovered.check(rules, &mut report);
+    recovered.check(&world, &mut report);
     places::check_listings(&index, end, &mut report);
     resources::check(&end.samples, rules, &mut report);
-    report.into_verdict()
+    report.into_verdict(&world)
 }

@@ -6,6 +6,7 @@ use crate::recorder::{Answer, Destination};
 
 use super::life::{Life, Sure};
 use super::verdict::{Check, Counts, EXAMPLES_MAX, Found, Verdict, Violation};
+use super::world::World;
 
 /// A verdict in the making.
 pub(super) struct Report {
@@ -71,7 +72,10 @@ impl Report {
         }
     }
 
-    pub(super) fn into_verdict(self) -> Verdict {
-        Verdict { counts: self.counts, violations: self.violations, replay: String::new() }
+    pub(super) fn into_verdict(self, world: &World<'_>) -> Verdict {
+        let Self { counts, violations, .. } = self;
+        let is_torn = violations.contains_key(&Check::Phantom);
+        let hints = if is_torn { world.hints() } else { Vec::new() };
+        Verdict { counts, violations, hints, replay: String::new() }
     }
 }

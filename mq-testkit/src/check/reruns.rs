@@ -47,10 +47,8 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], report: &mut Report) {
 
 /// Workers that were taken for gone, whether or not they held anything.
 pub(super) fn check_sweeps(world: &World<'_>, report: &mut Report) {
-    for (at, worker) in world.wrongly_reaped() {
-        report.add(Check::Rerun, None, at, || {
-            format!("the worker {worker} was taken for gone, and no fault explains why")
-        });
+    for (at, text) in world.wrongly_reaped() {
+        report.add(Check::Rerun, None, at, || text);
     }
 }
 

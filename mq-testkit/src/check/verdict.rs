@@ -87,6 +87,9 @@ pub struct Verdict {
     pub counts: Counts,
     /// What must not have happened, by check.
     pub violations: BTreeMap<Check, Found>,
+    /// What the program under test may lack, if what it has written makes no sense.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
     /// The command that repeats the run, if it was handed in.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub replay: String,
@@ -323,6 +326,9 @@ impl fmt::Display for Verdict {
             if found.count > found.examples.len() as u64 {
                 writeln!(f, "  and {} more", found.count - found.examples.len() as u64)?;
             }
+        }
+        for hint in &self.hints {
+            writeln!(f, "hint       {hint}")?;
         }
         if self.is_clean() {
             writeln!(f, "clean: no violations")?;

@@ -1,59 +1,82 @@
 //! What a history says about processes, workers and faults.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::recorder::{Entry, Event, PASTS_TAKEN};
+use crate::recorder::{Destination, Entry, Event, PASTS_TAKEN};
 
 use super::index::Index;
 use super::life::{Grant, worker_of};
 use super::rules::Rules;
 use super::verdict::Counts;
 
-const SECOND: u64 = 1_000_000_000;
+/// Until all threads of a process have heard that a worker is lost.
+const HEARD_NS: u64 = 1_000_000_000;
 
 /// The surroundings of all jobs.
 pub(super) struct World<'a> {
     pub(super) rules: &'a Rules,
-    processes: HashMap<u32, Process>,
-    workers: HashMap<String, Worker>,
+    /// The processes that had each number, one after the other.
+    processes: HashMap<u32, Vec<Process>>,
+    pub(super) workers: HashMap<String, Worker>,
+    /// Whether beats are in the history.
+    pub(super) has_beats: bool,
     faults: Vec<Fault<'a>>,
-    /// Which faults hit each process.
-    hits: HashMap<u32, Vec<usize>>,
+    hits: HashMap<u32, Vec<Hit>>,
     /// Which faults hit the store.
     of_store: Vec<usize>,
+    /// When the last event was written.
+    pub(super) end: u64,
     /// When there was a worker that could sweep, and a store to do it on.
     watched: Watched,
-    rollbacks: Vec<Rollback>,
+    pub(super) rollbacks: Vec<Rollback>,
     /// When the store's clock had first shown at least what time, if it was set during the run.
     shown: Vec<(u64, u64)>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Process {
+    /// When it was started, if that is known.
+    spawned: u64,
     last: u64,
     /// When it first wanted to be a worker.
     joined: Option<u64>,
+    /// Whether it was given jobs, started some, and said that some were done.
+    claims: bool,
+    starts: bool,
+    is_done: bool,
+}
+
+/// A fault of a process.
+struct Hit {
+    fault: usize,
+    /// When another process had got its number, whom this does not hit.
+    until: u64,
 }
 
 #[derive(Debug, Default)]
-struct Worker {
+pub(super) struct Worker {
     /// When and in which process it wanted to be one.
-    joined: Option<(u64, u32)>,
+    pub(super) joined: Option<(u64, u32)>,
+    /// Whether it was told that it is one.
+    pub(super) is_in: bool,
     lease: Option<u64>,
-    left: Option<u64>,
+    pub(super) left: Option<u64>,
+    /// When it had asked for more time, and when it had asked for what it then got.
+    pub(super) asked: Vec<u64>,
+    pub(super) heard: Vec<u64>,
     /// When sweeps had found it gone. A worker that held nothing is forgotten, and a late copy of
     /// its request to join makes it known again.
-    reaped: Vec<u64>,
+    pub(super) reaped: Vec<u64>,
     /// When it had learnt that itself.
-    lost: Option<u64>,
+    pub(super) lost: Option<u64>,
 }
 
-struct Fault<'a> {
-    began: u64,
+#[derive(Clone, Copy)]
+pub(super) struct Fault<'a> {
+    pub(super) began: u64,
     /// `u64::MAX` if it never ended.
-    ended: u64,
-    kind: &'a str,
+    pub(super) ended: u64,
+    pub(super) kind: &'a str,
 }
 
 /// The store went back in time.
@@ -68,24 +91,17 @@ pub(super) struct Rollback {
     pub(super) noted: u64,
 }
 
-/// Why a worker was taken for gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Why<'a> {
-    /// In words that go behind "interrupted by".
-    pub(super) what: Cow<'a, str>,
-    /// Since when it could do nothing.
-    pub(super) since: u64,
-}
-
 impl<'a> World<'a> {
     pub(super) fn new(index: &Index<'a>, rules: &'a Rules) -> Self {
         let mut world = Self {
             rules,
             processes: HashMap::new(),
             workers: HashMap::new(),
+            has_beats: false,
             faults: Vec::new(),
             hits: HashMap::new(),
             of_store: Vec::new(),
+            end: index.all().last().map_or(0, |entry| entry.at_ns),
             watched: Watched::default(),
             rollbacks: Vec::new(),
             shown: Vec::new(),
@@ -98,7 +114,8 @@ impl<'a> World<'a> {
                     let at = world.faults.len();
                     fault_of.insert(*fault, at);
                     for process in processes {
-                        world.hits.entry(*process).or_default().push(at);
+                        let hit = Hit { fault: at, until: u64::MAX };
+                        world.hits.entry(*process).or_default().push(hit);
                     }
                     if processes.is_empty() {
                         world.of_store.push(at);
@@ -109,6 +126,11 @@ impl<'a> World<'a> {
                 Event::FaultEnded { fault } => {
                     if let Some(at) = fault_of.get(fault) {
                         world.faults[*at].ended = entry.at_ns;
+                    }
+                }
+                Event::Spawned { child } => {
+                    for hit in world.hits.entry(*child).or_default() {
+                        hit.until = hit.until.min(entry.at_ns);
                     }
                 }
                 Event::RolledBack { to_ns } => {
@@ -131,16 +153,31 @@ impl<'a> World<'a> {
 
     fn saw(&mut self, entry: &Entry) {
         let at = entry.at_ns;
-        let unseen = Process { last: at, joined: None };
-        let process = self.processes.entry(entry.process).or_insert(unseen);
-        process.last = at;
+        let lives = self.processes.entry(entry.process).or_default();
+        if lives.is_empty() {
+            lives.push(Process::default());
+        }
+        let process = lives.last_mut().into_iter();
+        process.for_each(|process| process.saw(entry));
         match &entry.event {
+            Event::Spawned { child } => {
+                let next = Process { spawned: at, ..Process::default() };
+                self.processes.entry(*child).or_default().push(next);
+            }
+            Event::Extending { worker, .. } => {
+                self.has_beats = true;
+                self.worker_mut(worker.to_string()).asked.push(at);
+            }
+            Event::Extended { worker, .. } => {
+                let worker = self.worker_mut(worker.to_string());
+                worker.heard.push(worker.asked.last().copied().unwrap_or(at));
+            }
             Event::Joining { worker, lease_ms, .. } => {
-                process.joined.get_or_insert(at);
                 let worker = self.worker_mut(worker.to_string());
                 worker.joined.get_or_insert((at, entry.process));
                 worker.lease.get_or_insert(lease_ms.saturating_mul(1_000_000));
             }
+            Event::Joined { worker, .. } => self.worker_mut(worker.to_string()).is_in = true,
             Event::Leaving { worker, .. } => {
                 self.worker_mut(worker.to_string()).left.get_or_insert(at);
             }
@@ -160,18 +197,18 @@ impl<'a> World<'a> {
         self.workers.entry(worker).or_default()
     }
 
-    fn worker(&self, claim: &str) -> Option<&Worker> {
+    pub(super) fn worker(&self, claim: &str) -> Option<&Worker> {
         self.workers.get(worker_of(claim))
     }
 
-    fn lease(&self, worker: Option<&Worker>) -> u64 {
+    pub(super) fn lease(&self, worker: Option<&Worker>) -> u64 {
         let lease = worker.and_then(|worker| worker.lease);
         lease.unwrap_or(self.rules.lease.as_nanos() as u64)
     }
 
     /// Adds the faults to what is counted.
     pub(super) fn count(&self, counts: &mut Counts) {
-        counts.processes = self.processes.len() as u64;
+        counts.processes = self.lives().filter(|(_, life)| life.last > 0).count() as u64;
         for fault in &self.faults {
             *counts.faults.entry(fault.kind.to_owned()).or_default() += 1;
         }
@@ -210,13 +247,23 @@ impl<'a> World<'a> {
     }
 
     /// The faults of one process, by their beginnings.
-    fn of_process(&self, process: u32) -> impl Iterator<Item = &Fault<'a>> {
-        self.hits.get(&process).into_iter().flatten().map(|at| &self.faults[*at])
+    pub(super) fn of_process(&self, process: u32) -> impl Iterator<Item = Fault<'a>> {
+        self.hits.get(&process).into_iter().flatten().map(|hit| {
+            let fault = self.faults[hit.fault];
+            Fault { ended: fault.ended.min(hit.until), ..fault }
+        })
+    }
+
+    /// The faults that the process which had this number then was never rid of.
+    pub(super) fn unhealed(&self, process: u32, then: u64) -> impl Iterator<Item = Fault<'a>> {
+        let hits = self.hits.get(&process).into_iter().flatten();
+        let hits = hits.filter(move |hit| hit.until > then).map(|hit| self.faults[hit.fault]);
+        hits.filter(|fault| fault.ended == u64::MAX)
     }
 
     /// The faults of the store, by their beginnings.
-    fn of_store(&self) -> impl Iterator<Item = &Fault<'a>> {
-        self.of_store.iter().map(|at| &self.faults[*at])
+    pub(super) fn of_store(&self) -> impl Iterator<Item = Fault<'a>> {
+        self.of_store.iter().map(|at| self.faults[*at])
     }
 
     /// The time of the store's clock that a claim may be held to.
@@ -226,9 +273,12 @@ impl<'a> World<'a> {
         grant.now_ms.max(shown)
     }
 
-    /// When a process wrote for the last time. What it does later nobody can know.
-    pub(super) fn last_of(&self, process: u32) -> u64 {
-        self.processes.get(&process).map_or(0, |process| process.last)
+    /// When the process that had this number then wrote for the last time. What it does later
+    /// nobody can know.
+    pub(super) fn last_of(&self, process: u32, at: u64) -> u64 {
+        let lives = self.processes.get(&process).map_or(&[][..], |lives| lives);
+        let next = lives.partition_point(|life| life.spawned <= at);
+        lives.get(next.saturating_sub(1)).map_or(0, |life| life.last)
     }
 
     /// When a sweep had found this claim's worker gone, if any had after it was granted.
@@ -250,107 +300,47 @@ impl<'a> World<'a> {
         let lost = self.worker(grant.claim)?.lost?;
         let mut hits = self.of_process(grant.process);
         let is_held_up = hits.any(|fault| fault.began <= by && fault.ended >= lost);
-        (lost.saturating_add(SECOND) < by && !is_held_up).then_some(lost)
+        (lost.saturating_add(HEARD_NS) < by && !is_held_up).then_some(lost)
     }
 
-    /// Why the holder of `held` was taken for gone by the time of `taken`; none if nothing in the
-    /// history explains it.
-    pub(super) fn why(&self, held: &Grant<'a>, taken: &Grant<'a>) -> Option<Why<'a>> {
-        self.why_gone(self.worker(held.claim), held.process, held.at, taken.at)
+    /// For how long somebody could have noticed since `since`, up to `to`, that a worker with this
+    /// lease was gone: while the store was there, and a worker to sweep. After a gap of a lease and
+    /// more the sweeps spare everybody for half a lease.
+    pub(super) fn noticeable(&self, since: u64, to: u64, lease: u64) -> u64 {
+        self.watched.between(since, to, lease)
     }
 
-    /// Workers that a sweep had found gone though no fault explains it, and when. Also those that
-    /// held no job just then, or none that anybody knew of.
-    pub(super) fn wrongly_reaped(&self) -> Vec<(u64, &str)> {
-        let mut workers = Vec::new();
-        for (name, worker) in &self.workers {
-            let Some((joined, process)) = worker.joined else { continue };
-            let mut seen = joined;
-            for &reaped in &worker.reaped {
-                if self.why_gone(Some(worker), process, seen, reaped).is_none() {
-                    workers.push((reaped, name.as_str()));
+    /// What a process may lack that has written what makes no sense.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let mut hints = Vec::new();
+        for (id, process) in self.lives() {
+            let said = match *process {
+                Process { claims: true, starts: false, is_done: true, .. } => {
+                    "was given jobs and started none: has its worker the layer that records \
+                     attempts (`.layer(recorder.attempts())`)?"
                 }
-                seen = reaped + 1;
-            }
+                Process { claims: false, starts: true, .. } => {
+                    "started jobs and was given none: is its worker's client one that the recorder \
+                     watches (`recorder.watch(&client)`)?"
+                }
+                _ => continue,
+            };
+            hints.push(format!("the process {id} {said}"));
         }
-        workers.sort_unstable();
-        workers
+        hints.sort_unstable();
+        hints
     }
 
-    /// Why a worker was taken for gone by then that had shown signs of life at `seen`.
-    fn why_gone(
-        &self,
-        worker: Option<&Worker>,
-        process: u32,
-        seen: u64,
-        by: u64,
-    ) -> Option<Why<'a>> {
-        let lease = self.lease(worker);
-        let gone = worker.and_then(|worker| worker.reaped_since(seen)).unwrap_or(by).min(by);
-        let left = worker.and_then(|worker| worker.left);
-        if let Some(since) = left.filter(|left| *left <= gone) {
-            return Some(Why { what: "leaving".into(), since });
-        }
-        // Whatever ended earlier was over before the lease that ended now was last extended. Twice
-        // the lease and a bit, because sweeps may be late for reasons of their own.
-        let from = gone.saturating_sub(2 * lease + 5 * SECOND);
-        let recent = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
-        let mine = self.of_process(process).filter(recent);
-        if let Some(fault) = mine.max_by_key(|fault| fault.began) {
-            return Some(Why { what: fault.kind.into(), since: fault.began });
-        }
-        if let Some(back) = self.undoing_between(seen, by) {
-            return Some(Why { what: "a rollback".into(), since: back.cut });
-        }
-        self.why_of_store(from, gone, lease).or_else(|| self.silence(process, gone, lease))
-    }
-
-    /// The store or the network was away for so long that beats may have failed: they come every
-    /// third of a lease, and what follows an outage (connecting again) takes its time as well.
-    fn why_of_store(&self, from: u64, gone: u64, lease: u64) -> Option<Why<'a>> {
-        let hits = |fault: &&Fault<'_>| fault.began <= gone && fault.ended >= from;
-        let mut away = 0;
-        let mut until = from;
-        let mut why = None;
-        for fault in self.of_store().filter(hits) {
-            let (began, ended) = (fault.began.max(until), fault.ended.min(gone));
-            away += ended.saturating_sub(began);
-            until = until.max(ended);
-            let enough = away >= lease / 3 || fault.kind.contains("clock");
-            if enough || why.is_none() {
-                why = Some((enough, Why { what: fault.kind.into(), since: fault.began }));
-            }
-        }
-        why.and_then(|(enough, why)| enough.then_some(why))
-    }
-
-    /// A process that has written nothing for the last half of a lease, and never will again, is
-    /// taken to be dead: one that was wrongly taken for gone ends its job one day and says so.
-    fn silence(&self, process: u32, gone: u64, lease: u64) -> Option<Why<'a>> {
-        if self.rules.deaths_recorded {
-            return None;
-        }
-        let last = self.processes.get(&process)?.last;
-        let silent = last.saturating_add(lease / 2) <= gone;
-        silent.then(|| Why { what: "a silent end".into(), since: last })
-    }
-
-    fn undoing_between(&self, from: u64, to: u64) -> Option<&Rollback> {
-        self.rollbacks.iter().find(|back| back.cut >= from && back.cut <= to)
-    }
-
-    /// For how long somebody could have noticed that a worker was gone since `since` until its job
-    /// was taken over: while the store was there, and a worker to sweep. After a gap of a lease
-    /// and more the sweeps spare everybody for half a lease.
-    pub(super) fn noticeable(&self, since: u64, held: &Grant<'_>, taken: &Grant<'_>) -> u64 {
-        self.watched.between(since, taken.at, self.lease(self.worker(held.claim)))
+    fn lives(&self) -> impl Iterator<Item = (u32, &Process)> {
+        let all = self.processes.iter();
+        all.flat_map(|(id, lives)| lives.iter().map(move |life| (*id, life)))
     }
 
     fn watches(&self) -> Watched {
         let mut parts = Vec::new();
-        for (id, process) in &self.processes {
+        for (id, process) in self.lives() {
             let Some(mut since) = process.joined else { continue };
-            let mut faults: Vec<_> = self.of_process(*id).chain(self.of_store()).collect();
+            let mut faults: Vec<_> = self.of_process(id).chain(self.of_store()).collect();
             faults.sort_unstable_by_key(|fault| fault.began);
             for fault in faults.into_iter().filter(|fault| fault.began < process.last) {
                 if fault.began > since {
@@ -366,8 +356,21 @@ impl<'a> World<'a> {
     }
 }
 
+impl Process {
+    fn saw(&mut self, entry: &Entry) {
+        self.last = entry.at_ns;
+        match entry.event {
+            Event::Joining { .. } => drop(self.joined.get_or_insert(entry.at_ns)),
+            Event::Claimed { reaped: false, .. } => self.claims = true,
+            Event::Started { .. } => self.starts = true,
+            Event::Finishing { to: Destination::Done, .. } => self.is_done = true,
+            _ => {}
+        }
+    }
+}
+
 impl Worker {
-    fn reaped_since(&self, at: u64) -> Option<u64> {
+    pub(super) fn reaped_since(&self, at: u64) -> Option<u64> {
         self.reaped.iter().copied().find(|reaped| *reaped >= at)
     }
 }

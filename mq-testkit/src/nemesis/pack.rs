@@ -9,7 +9,7 @@ use mq_core::clock;
 
 use super::{Chance, Victim};
 use crate::process::Process;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, STOP};
 
 /// Processes of one sort, such as workers: killed, frozen and asked to stop, with others started in
 /// their place.
@@ -24,7 +24,6 @@ pub struct Pack {
 const KILL: &str = "kill";
 const FREEZE: &str = "freeze";
 const FREEZE_PAST_LEASE: &str = "freeze past the lease";
-const STOP: &str = "stop";
 
 impl Pack {
     /// Starts so many. `lease` is that of the workers: freezes are shorter or longer than that.

@@ -96,6 +96,27 @@ pub enum Event {
         /// Its lease in ms.
         lease_ms: u64,
     },
+    /// The store has made it known, and so its lease has begun.
+    Joined {
+        /// The worker.
+        worker: WorkerId,
+        /// The queue.
+        queue: QueueName,
+    },
+    /// A worker is about to extend its lease.
+    Extending {
+        /// The worker.
+        worker: WorkerId,
+        /// The queue.
+        queue: QueueName,
+    },
+    /// The store has extended it, at some instant since it was asked.
+    Extended {
+        /// The worker.
+        worker: WorkerId,
+        /// The queue.
+        queue: QueueName,
+    },
     /// A worker leaves a queue.
     Leaving {
         /// The worker.
@@ -172,6 +193,11 @@ pub enum Event {
     },
 
     // ---- people and faults ----
+    /// A process was started. Faults of one that had the same number before do not hit it.
+    Spawned {
+        /// Its number.
+        child: u32,
+    },
     /// An operator is about to ask for something to be done with a job.
     Operating {
         /// The job.

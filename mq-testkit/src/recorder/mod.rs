@@ -27,6 +27,13 @@ pub use self::layer::Attempts;
 /// removed them behind mq's back. Jobs that are claimed after it begin at no attempt again.
 pub const PASTS_TAKEN: &str = "take the pasts";
 
+/// The kind of fault that takes from the store the leases of the workers in the processes that it
+/// hits: they may be taken for gone at once.
+pub const LEASES_TAKEN: &str = "take the leases";
+
+/// The kind of fault that asks a process to stop, which is there until it has.
+pub(crate) const STOP: &str = "stop";
+
 /// Writes a history: what all processes of a test saw, in one file. Cheap to clone.
 ///
 /// ```no_run

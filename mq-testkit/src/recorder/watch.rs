@@ -147,7 +147,11 @@ impl Engine for Watched {
     ) -> Result<(), EngineError> {
         let lease_ms = lease.as_millis().try_into().unwrap_or(u64::MAX);
         self.recorder.note([Event::Joining { worker, queue: queue.clone(), lease_ms }]);
-        self.inner.join(queue, worker, lease, about).await
+        let joined = self.inner.join(queue, worker, lease, about).await;
+        if joined.is_ok() {
+            self.recorder.note([Event::Joined { worker, queue: queue.clone() }]);
+        }
+        joined
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimReply, EngineError> {
@@ -178,10 +182,18 @@ impl Engine for Watched {
 
     async fn extend(&self, beats: Vec<Beat>) -> Result<Vec<BeatReply>, EngineError> {
         let asked: Vec<_> = beats.iter().map(|beat| (beat.worker, beat.queue.clone())).collect();
+        let extending = |(worker, queue): &(WorkerId, QueueName)| Event::Extending {
+            worker: *worker,
+            queue: queue.clone(),
+        };
+        self.recorder.note(asked.iter().map(extending));
         let replies = self.inner.extend(beats).await;
         let told = asked.into_iter().zip(replies.iter().flatten());
-        let lost = told.filter(|(_, reply)| **reply == BeatReply::Lost);
-        self.recorder.note(lost.map(|((worker, queue), _)| Event::Lost { worker, queue }));
+        self.recorder.note(told.filter_map(|((worker, queue), reply)| match reply {
+            BeatReply::Extended { .. } => Some(Event::Extended { worker, queue }),
+            BeatReply::Lost => Some(Event::Lost { worker, queue }),
+            _ => None,
+        }));
         replies
     }
 

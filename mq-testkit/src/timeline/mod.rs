@@ -73,6 +73,7 @@ impl<'a> Story<'a> {
             Event::FaultBegan { fault, .. } | Event::FaultEnded { fault } => faults.contains(fault),
             Event::RolledBack { .. } => true,
             Event::Joining { worker, .. }
+            | Event::Joined { worker, .. }
             | Event::Leaving { worker, .. }
             | Event::Lost { worker, .. } => is_named(worker),
             Event::Reaped { workers, .. } => workers.iter().any(is_named),

@@ -252,6 +252,71 @@ fn recovery_has_a_bound_in_which_the_store_must_be_there() {
 }
 
 #[test]
+fn recovery_counts_from_the_fault_that_is_not_healed() {
+    let rules = Rules {
+        recovery: Some(Duration::from_secs(20)),
+        deaths_recorded: true,
+        ..Rules::default()
+    };
+    let mut past = begun();
+    past.fault("kill worker", &[1]).after(100_000).fault("cut", &[1]).over().after(1_000);
+    past.taken_over(0, "r.1", 0, 0);
+    assert_eq!(violated_by(runs_on(&mut past, 1), &rules), ["recovery"]);
+}
+
+#[test]
+fn a_job_that_nobody_takes_over_is_not_recovered() {
+    let rules = Rules {
+        recovery: Some(Duration::from_secs(20)),
+        deaths_recorded: true,
+        ..Rules::default()
+    };
+    let left = |kind: Option<&str>, over: bool, ms| {
+        let mut past = begun();
+        if let Some(kind) = kind {
+            past.fault(kind, &[1]);
+        }
+        if over {
+            past.over();
+        }
+        past.after(ms).on(3).enqueued(1).run(1, "r.1").kept(0, State::Running);
+        past
+    };
+    assert_eq!(violated_by(&left(Some("kill worker"), false, 21_000), &rules), ["recovery"]);
+    clean_by(&left(Some("kill worker"), false, 19_000), &rules);
+    clean_by(&left(None, false, 60_000), &rules);
+    clean_by(&left(Some("freeze"), true, 60_000), &rules);
+    clean(&left(Some("kill worker"), false, 21_000));
+
+    // Fenced out, and the job not taken.
+    let mut fenced = begun();
+    fenced.fault("freeze", &[1]).after(3_500).on(3).reaped("r.1", "a").over().after(21_000);
+    fenced.enqueued(1).run(1, "r.2").kept(0, State::Running);
+    assert_eq!(violated_by(&fenced, &rules), ["recovery"]);
+}
+
+#[test]
+fn a_job_that_others_overtake_for_ever_is_not_recovered() {
+    let rules = Rules { recovery: Some(Duration::from_secs(20)), ..Rules::default() };
+    let waiting = |pause_ms| {
+        let mut past = Past::new();
+        past.on(3).joined("r", 3_000).enqueued(0);
+        for job in 1..5 {
+            past.after(pause_ms).enqueued(job).run(job, "r.1");
+        }
+        past.kept(0, State::Ready);
+        past
+    };
+    assert_eq!(violated_by(&waiting(6_000), &rules), ["recovery"]);
+    clean_by(&waiting(4_000), &rules);
+
+    // The others were there before, or nobody takes any.
+    let mut behind = Past::new();
+    behind.on(3).joined("r", 3_000).enqueued(1).enqueued(0).after(60_000).run(1, "r.1");
+    clean_by(behind.kept(0, State::Ready), &rules);
+}
+
+#[test]
 fn a_job_that_kills_its_workers_does_not_run_a_fourth_time() {
     let mut past = Past::new();
     past.enqueued(0);

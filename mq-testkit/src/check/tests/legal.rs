@@ -83,10 +83,10 @@ impl Maker {
         EPOCH_MS + self.now_ns / MS
     }
 
+    /// At the beginning, since the jobs of one worker come in no order.
     fn joins(&mut self, process: u32, worker: WorkerId) {
-        self.process = process;
-        let queue = self.queue.clone();
-        self.write(Event::Joining { worker, queue, lease_ms: 3_000 });
+        let event = Event::Joining { worker, queue: self.queue.clone(), lease_ms: 3_000 };
+        self.run.entries.push(Entry { at_ns: MS, process, event });
     }
 
     fn chance(&mut self, of: u64) -> bool {

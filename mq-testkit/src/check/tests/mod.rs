@@ -1,5 +1,6 @@
 //! Each check on a history that it must refuse, and on the legal one that is nearest to it.
 
+mod absences;
 mod damages;
 mod endings;
 mod faults;

@@ -214,9 +214,30 @@ impl Past {
         self.claimed(job, claim).done(job, claim)
     }
 
-    pub(super) fn joined(&mut self, worker: &'static str, lease_ms: u64) -> &mut Self {
+    /// It asks to be known, and is not answered.
+    pub(super) fn joins(&mut self, worker: &'static str, lease_ms: u64) -> &mut Self {
         let worker = self.worker(worker);
         self.event(Event::Joining { worker, queue: queue(), lease_ms })
+    }
+
+    pub(super) fn joined(&mut self, worker: &'static str, lease_ms: u64) -> &mut Self {
+        self.joins(worker, lease_ms);
+        let worker = self.worker(worker);
+        self.together(Event::Joined { worker, queue: queue() })
+    }
+
+    /// It asks for a new lease.
+    pub(super) fn asks(&mut self, worker: &'static str) -> &mut Self {
+        let worker = self.worker(worker);
+        self.event(Event::Extending { worker, queue: queue() })
+    }
+
+    /// It asks for a new lease and gets it.
+    pub(super) fn beats(&mut self, worker: &'static str) -> &mut Self {
+        let queue = queue();
+        self.asks(worker);
+        let worker = self.worker(worker);
+        self.event(Event::Extended { worker, queue })
     }
 
     pub(super) fn left(&mut self, worker: &'static str) -> &mut Self {

@@ -501,3 +501,20 @@ fn the_order_of_the_entries_does_not_matter() {
     let start = past.entries.iter().map(|entry| entry.at_ns).min();
     assert_eq!(start, Some(MS));
 }
+
+#[test]
+fn a_process_that_records_half_of_what_it_does_is_told_so() {
+    let hinted = |without: fn(&Event) -> bool| {
+        let mut past = Past::new();
+        past.enqueued(0).run(0, "a.1").on(2).enqueued(1).run(1, "b.1");
+        past.entries.retain(|entry| entry.process == 1 || !without(&entry.event));
+        past.verdict(&Rules::default())
+    };
+    let layer = hinted(|event| matches!(event, Event::Started { .. } | Event::Ended { .. }));
+    assert!(layer.to_string().contains("the process 2 was given jobs and started none"), "{layer}");
+    let watch = hinted(|event| {
+        !matches!(event, Event::Sent { .. } | Event::Started { .. } | Event::Ended { .. })
+    });
+    assert!(watch.to_string().contains("the process 2 started jobs and was given"), "{watch}");
+    assert!(hinted(|_| false).hints.is_empty());
+}
