@@ -1,7 +1,7 @@
 //! Planted mistakes, by which those who judge a run are judged (RELIABILITY section 4.5).
 //!
 //! Without the feature `mutants` there are none. With it, the environment variable `MQ_MUTANT=4`
-//! makes a process have the fourth one. Each is one that a job queue was shipped with, and
+//! makes a process have the fourth one. Most are such that a job queue was shipped with, and
 //! `mq-chaos/tests/matrix/mutants.rs` says which check must find it.
 
 #[cfg(all(feature = "mutants", not(debug_assertions)))]
