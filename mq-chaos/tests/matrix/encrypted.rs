@@ -48,9 +48,9 @@ impl Line {
     }
 
     /// Waits until somebody is at work and both workers are connected, not just the first.
-    async fn until_all_are_back(&self, scene: &Scene) {
-        let deadline = clock::now() + BACK_MAX;
-        until_at_work(scene, BACK_MAX).await;
+    async fn until_all_are_back(&self, scene: &Scene, limit: Duration) {
+        let deadline = clock::now() + limit;
+        until_at_work(scene, limit).await;
         let own = std::process::id().to_string();
         loop {
             let clients = ask(self.server.port(), &["CLIENT", "LIST"]).await;
@@ -77,6 +77,8 @@ async fn f35_a_certificate_that_went_bad_is_told_and_waited_for() {
     let (authority, stranger) = (&line.authority, Authority::new());
     let outage = Duration::from_secs(Tier::of_this_run().pick(2, 15, 90));
     let fault = async |scene: &Scene| {
+        // Whoever is refused before it has ever worked ends, and is not who this is about.
+        scene.until("both workers", |stats| stats.workers == 2).await;
         for (certificate, lasts_for, words) in [
             (stranger.issue(HOST, DAY), Duration::ZERO, "is not trusted here"),
             (authority.issue("redis.example", DAY), Duration::ZERO, "is for another host"),
@@ -86,7 +88,7 @@ async fn f35_a_certificate_that_went_bad_is_told_and_waited_for() {
             scene.note(words);
             certificate.install(&line.server).await;
             lasts(lasts_for).await;
-            line.until_all_are_back(scene).await;
+            line.until_all_are_back(scene, BACK_MAX).await;
             let (logged, before) = (scene.log().matches(words).count(), line.proxy.accepted());
             line.cut().await;
             lasts(outage).await;
@@ -103,13 +105,13 @@ async fn f35_a_certificate_that_went_bad_is_told_and_waited_for() {
             assert!(told <= most, "{told} lines of at most {most}");
 
             authority.issue(HOST, DAY).install(&line.server).await;
-            line.until_all_are_back(scene).await;
+            line.until_all_are_back(scene, BACK_MAX).await;
         }
         // Another authority vouches from now on, and nobody starts anew.
         let next = Authority::at(authority.path());
         next.issue(HOST, DAY).install(&line.server).await;
         line.cut().await;
-        line.until_all_are_back(scene).await;
+        line.until_all_are_back(scene, BACK_MAX).await;
     };
     line.under_load(fault).await;
 }
@@ -122,6 +124,8 @@ async fn f42_f44_encrypted_lines_that_fall_silent_or_break_lose_and_double_nothi
     let proxy = &line.proxy;
     let tier = Tier::of_this_run();
     let fault = async |scene: &Scene| {
+        // Whoever is refused before it has ever worked ends, and is not who this is about.
+        scene.until("both workers", |stats| stats.workers == 2).await;
         for round in 0..tier.pick(5, 30, 120) {
             proxy.set_flow(Direction::ToClient, Flow::Swallow);
             lasts(Duration::from_millis(100 + 20 * round)).await;
@@ -129,22 +133,21 @@ async fn f42_f44_encrypted_lines_that_fall_silent_or_break_lose_and_double_nothi
             proxy.cut();
             lasts(Duration::from_millis(200)).await;
         }
-        line.until_all_are_back(scene).await;
+        line.until_all_are_back(scene, BACK_MAX).await;
         scene.note("black hole");
         proxy.set_flow(Direction::ToServer, Flow::Swallow);
         proxy.set_flow(Direction::ToClient, Flow::Swallow);
         lasts(Duration::from_secs(tier.pick(5, 60, 900))).await;
         proxy.heal();
-        // A handshake that was swallowed is given up after 7 s at most.
-        until_at_work(scene, BACK_MAX + Duration::from_secs(3)).await;
-        line.until_all_are_back(scene).await;
+        // A handshake whose bytes were swallowed is given up after 7 s at most.
+        line.until_all_are_back(scene, BACK_MAX + Duration::from_secs(3)).await;
         scene.note("mute");
         proxy.mute(true);
         proxy.cut();
         lasts(Duration::from_secs(2)).await;
         proxy.heal();
         proxy.cut();
-        line.until_all_are_back(scene).await;
+        line.until_all_are_back(scene, BACK_MAX).await;
         scene.note("idle connections are closed");
         ask(line.server.port(), &["CONFIG", "SET", "timeout", "1"]).await;
         let deadline = clock::now() + Duration::from_secs(tier.pick(3, 10, 60));
@@ -152,7 +155,7 @@ async fn f42_f44_encrypted_lines_that_fall_silent_or_break_lose_and_double_nothi
             lasts(Duration::from_millis(1500)).await;
             scene.enqueue(&Chaos::many(0..3, 5)).await;
         }
-        line.until_all_are_back(scene).await;
+        line.until_all_are_back(scene, BACK_MAX).await;
     };
     line.under_load(fault).await;
 }
