@@ -468,3 +468,46 @@ async fn claim_passes_over_what_is_no_job() {
         assert_eq!(held, 2, "the twelve of before, and the last number");
     }
 }
+
+/// The same in the receipts of a worker that is gone: the sweep that takes them over gets rid of
+/// them, and the next one finds nothing.
+#[tokio::test]
+async fn reap_passes_over_what_is_no_job() {
+    for count in [3, 40] {
+        let mut scene = Scene::new().await;
+        scene.store(count, Schedule::Now).await;
+        let mut own: HashSet<_> = scene.running.iter().map(|job| job.id).collect();
+        own.extend(scene.claim(3, 1000).await.unwrap().iter().map(|job| job.id));
+        let claims = scene.key(&format!("claims:{}", scene.worker));
+        let (stranger, other) = (JobId::new().to_string(), JobId::new().to_string());
+        let ids: String = redis::cmd("HGET").arg(&[&claims, "3"]).query(&mut scene.redis).unwrap();
+        // At both ends, one of them twice, and a claim of nothing else.
+        let malformed = "?".repeat(22);
+        let spoilt = [&stranger[..], &malformed, &ids, &stranger].concat();
+        scene.ask(&["HSET", &claims, "3", &spoilt, "4", &other]).unwrap();
+        for (number, after_ms) in [(1, 2_000), (2, 8_000), (3, 14_000)] {
+            scene.engine.set_test_clock(START_MS + after_ms);
+            assert_eq!(scene.reap(number).await.unwrap(), 0);
+        }
+        scene.engine.set_test_clock(START_MS + 16_000);
+        let mut taken = Vec::new();
+        for number in 4.. {
+            let claim = Claim { queue: scene.queue.clone(), worker: scene.reaper, number };
+            let request = ReapRequest { claim, limit: 7, lease: LEASE };
+            let reply = scene.engine.reap(request).await.unwrap();
+            taken.extend(reply.jobs);
+            if !reply.more {
+                break;
+            }
+        }
+        assert_eq!(taken.iter().map(|job| job.id).collect::<HashSet<_>>(), own);
+        assert_eq!(taken.len(), own.len());
+        let ends = taken.iter().map(|job| finish(job, Transition::Done)).collect();
+        let finished = scene.engine.finish(ends).await.unwrap();
+        assert!(finished.iter().all(|finished| *finished == Finished::Applied));
+        scene.inspect("after strangers").await;
+        let receipts = scene.key(&format!("claims:{}", scene.reaper));
+        let held: i64 = redis::cmd("HLEN").arg(receipts).query(&mut scene.redis).unwrap();
+        assert_eq!(held, 1, "the last number, and no claim");
+    }
+}
