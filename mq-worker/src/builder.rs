@@ -242,6 +242,7 @@ impl WorkerBuilder {
             let name = match QueueName::new(name) {
                 Ok(name) => name,
                 Err(error) => {
+            damage: Default::default(),
                     problems.push(error.into());
                     continue;
                 }

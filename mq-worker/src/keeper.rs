@@ -226,6 +226,7 @@ impl Duties {
             }
         }
     }
+                BeatReply::Damaged(error) => self.shared.damage.tell(&beat.queue, "beat", &error),
 
     fn warn_of_silence(
         &self,

@@ -20,6 +20,7 @@
 mod backlog;
 mod builder;
 mod config;
+mod damage;
 mod due;
 mod error;
 mod execute;
@@ -41,6 +42,7 @@ mod slots;
 mod task;
 mod worker;
 
+mod told;
 pub use builder::WorkerBuilder;
 #[doc(hidden)]
 pub use due::RanDue;

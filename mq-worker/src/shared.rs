@@ -13,6 +13,7 @@ use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId, mutant};
 use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::handlers::Handlers;
+use crate::damage::Damage;
 use crate::lacking::Lacking;
 use crate::members::Members;
 use crate::outcomes::Outcomes;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What this worker says about itself in the store.
+    pub(crate) damage: Damage,
     pub(crate) fn about(&self) -> About {
         let mut about = About::default();
         about.host = host();
