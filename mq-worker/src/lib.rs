@@ -28,6 +28,7 @@ mod handlers;
 mod housekeeping;
 mod keeper;
 mod lacking;
+mod lost;
 mod members;
 mod outcomes;
 mod panic;
@@ -39,10 +40,11 @@ mod shared;
 mod shutdown;
 mod signals;
 mod slots;
+mod stalled;
 mod task;
+mod told;
 mod worker;
 
-mod told;
 pub use builder::WorkerBuilder;
 #[doc(hidden)]
 pub use due::RanDue;
