@@ -222,7 +222,7 @@ pub async fn a_repeat_takes_nothing_from_a_queue_that_was_lost_before(fixture: &
     let queues = [hand.fresh(), late.fresh()].map(|claim| QueueClaim { claim, limit: 5 });
     let request = ClaimRequest { finishes: Vec::new(), limit: 5, queues: queues.to_vec() };
     let first = engine.claim(request.clone()).await.expect("claim");
-    assert_eq!((ids(&first.jobs), first.queues[1]), (sent, QueueReply::Lost));
+    assert_eq!((ids(&first.jobs), &first.queues[1]), (sent, &QueueReply::Lost));
     late.rejoin(LONG).await;
     assert_eq!(engine.claim(request).await.expect("claim").jobs, first.jobs);
     assert_eq!(late.take(5).await.len(), 1);

@@ -5,7 +5,7 @@
 use mq_core::engine::{EngineError, EngineErrorKind};
 use redis::Value;
 
-use crate::link::refusal;
+use crate::link::{Fault, refusal};
 
 /// The reply of a request that consists of one command.
 pub(crate) fn only(mut values: Vec<Value>) -> Result<Value, EngineError> {
@@ -18,6 +18,14 @@ pub(crate) fn checked(value: Value) -> Result<Value, EngineError> {
     match value {
         Value::ServerError(error) => Err(refusal(&error)),
         value => Ok(value),
+    }
+}
+
+/// Why a queue could not be worked on, if what is stored of it is not what mq put there.
+pub(crate) fn damage(value: &Value) -> Option<EngineError> {
+    match value {
+        Value::ServerError(error) if Fault::of(error) == Fault::Damaged => Some(refusal(error)),
+        _ => None,
     }
 }
 

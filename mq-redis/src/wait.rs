@@ -22,6 +22,7 @@ use tokio::time::sleep;
 
 use crate::keys::Keys;
 use crate::link::{Connection, Deadline, Fault, Link, Patience, refusal};
+use crate::reply;
 
 /// How much longer than the server blocks we wait for it to say so.
 const GRACE: Duration = Duration::from_secs(2);
@@ -164,17 +165,15 @@ impl Block {
     }
 
     async fn pop(&self, connection: &Arc<Connection>, limit: Duration) -> End {
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("BZPOPMIN");
-        for (key, _) in &self.wakes {
-            pipeline.arg(key);
+        let all: Vec<_> = self.wakes.iter().map(|(key, _)| &**key).collect();
+        let mut popped = self.pop_any(connection, &all, limit).await;
+        if popped.as_ref().is_some_and(|value| reply::damage(value).is_some()) {
+            let sound = self.sound(connection).await;
+            if !sound.is_empty() {
+                popped = self.pop_any(connection, &sound, limit).await;
+            }
         }
-        pipeline.arg(format!("{:.3}", limit.as_secs_f64().max(BLOCK_MIN.as_secs_f64())));
-        // The link's own patience with silence is for requests that are answered at once.
-        let Ok(values) = self.link.try_within(connection, &pipeline, limit + GRACE).await else {
-            return End::Nothing;
-        };
-        match values.into_iter().next() {
+        match popped {
             Some(Value::Array(popped)) => self.woken(popped.first()),
             Some(Value::ServerError(error)) => match Fault::of(&error) {
                 Fault::Denied | Fault::Damaged => {
@@ -188,6 +187,32 @@ impl Block {
             },
             _ => End::Nothing,
         }
+    }
+
+    async fn pop_any(
+        &self,
+        connection: &Arc<Connection>,
+        keys: &[&str],
+        limit: Duration,
+    ) -> Option<Value> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("BZPOPMIN").arg(keys);
+        pipeline.arg(format!("{:.3}", limit.as_secs_f64().max(BLOCK_MIN.as_secs_f64())));
+        // The link's own patience with silence is for requests that are answered at once.
+        let values = self.link.try_within(connection, &pipeline, limit + GRACE).await;
+        values.ok()?.into_iter().next()
+    }
+
+    /// The keys that can be waited on. The jobs of a queue with a damaged one are only seen when it
+    /// is asked without a sign.
+    async fn sound(&self, connection: &Arc<Connection>) -> Vec<&str> {
+        let mut pipeline = Pipeline::new();
+        for (key, _) in &self.wakes {
+            pipeline.cmd("ZCARD").arg(key);
+        }
+        let counts = self.link.try_within(connection, &pipeline, GRACE).await.unwrap_or_default();
+        let keys = self.wakes.iter().map(|(key, _)| &**key).zip(counts);
+        keys.filter(|(_, count)| reply::damage(count).is_none()).map(|(key, _)| key).collect()
     }
 
     fn woken(&self, key: Option<&Value>) -> End {

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use mq_core::engine::{
-    About, Beat, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished,
-    NewJob, PruneLimits, QueueClaim, ReapRequest, Schedule, Stored,
+    About, Beat, BeatReply, ClaimRequest, Claimed, Engine, EngineError, EngineErrorKind, Finish,
+    Finished, NewJob, PruneLimits, QueueClaim, QueueReply, ReapRequest, Schedule, Stored,
 };
 use mq_core::lifecycle::{Decision, Transition};
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
@@ -114,7 +114,11 @@ impl Scene {
         let claim = Claim { queue: self.queue.clone(), worker: self.worker, number };
         let queues = vec![QueueClaim { claim, limit }];
         let request = ClaimRequest { finishes: Vec::new(), limit, queues };
-        self.engine.claim(request).await.map(|reply| reply.jobs)
+        let reply = self.engine.claim(request).await?;
+        match reply.queues.into_iter().next() {
+            Some(QueueReply::Damaged(text)) => Err(damaged(text)),
+            _ => Ok(reply.jobs),
+        }
     }
 
     /// Ends the running jobs in all ways.
@@ -129,10 +133,14 @@ impl Scene {
             Transition::Retain { until_ms: at_ms },
             Transition::Cancel { until_ms: Some(at_ms) },
         ];
-        let ends = ends.iter().cycle();
-        self.engine
-            .finish(self.running.iter().zip(ends).map(|(j, e)| finish(j, *e)).collect())
-            .await
+        let ends = self.running.iter().zip(ends.iter().cycle());
+        let finishes = ends.map(|(job, end)| finish(job, *end)).collect();
+        let finished = self.engine.finish(finishes).await?;
+        if finished.contains(&Finished::Damaged) {
+            assert_eq!(finished, [Finished::Damaged; 12]);
+            return Err(damaged("by its finishes"));
+        }
+        Ok(finished)
     }
 
     async fn reap(&self, number: u64) -> Result<usize, EngineError> {
@@ -163,7 +171,10 @@ impl Scene {
                     names_claims: true,
                 };
                 let beats: Vec<_> = [&self.worker, &self.reaper].into_iter().map(beat).collect();
-                self.engine.extend(beats).await.map(drop)
+                match self.engine.extend(beats).await?.pop() {
+                    Some(BeatReply::Damaged(text)) => Err(damaged(text)),
+                    _ => Ok(()),
+                }
             }
             "pause" => self.engine.pause(&self.queue).await,
             "leave" => self.engine.leave(&self.queue, self.worker).await,
@@ -236,6 +247,10 @@ impl Scene {
         let stored = self.engine.get(&self.queue, &ids).await.unwrap();
         stored.iter().flatten().count()
     }
+}
+
+fn damaged(text: impl Into<String>) -> EngineError {
+    EngineError::new(EngineErrorKind::Damaged, text)
 }
 
 fn told() -> About {
@@ -458,5 +473,97 @@ async fn claim_passes_over_what_is_no_job() {
             .query(&mut scene.redis)
             .unwrap();
         assert_eq!(held, 2, "the twelve of before, and the last number");
+    }
+}
+
+/// The same in the receipts of a worker that is gone: the sweep that takes them over gets rid of
+/// them, and the next one finds nothing.
+#[tokio::test]
+async fn reap_passes_over_what_is_no_job() {
+    for count in [3, 40] {
+        let mut scene = Scene::new().await;
+        scene.store(count, Schedule::Now).await;
+        let mut own: HashSet<_> = scene.running.iter().map(|job| job.id).collect();
+        own.extend(scene.claim(3, 1000).await.unwrap().iter().map(|job| job.id));
+        let claims = scene.key(&format!("claims:{}", scene.worker));
+        let (stranger, other) = (JobId::new().to_string(), JobId::new().to_string());
+        let ids: String = redis::cmd("HGET").arg(&[&claims, "3"]).query(&mut scene.redis).unwrap();
+        // At both ends, one of them twice, and a claim of nothing else.
+        let malformed = "?".repeat(22);
+        let spoilt = [&stranger[..], &malformed, &ids, &stranger].concat();
+        scene.ask(&["HSET", &claims, "3", &spoilt, "4", &other]).unwrap();
+        for (number, after_ms) in [(1, 2_000), (2, 8_000), (3, 14_000)] {
+            scene.engine.set_test_clock(START_MS + after_ms);
+            assert_eq!(scene.reap(number).await.unwrap(), 0);
+        }
+        scene.engine.set_test_clock(START_MS + 16_000);
+        let mut taken = Vec::new();
+        for number in 4.. {
+            let claim = Claim { queue: scene.queue.clone(), worker: scene.reaper, number };
+            let request = ReapRequest { claim, limit: 7, lease: LEASE };
+            let reply = scene.engine.reap(request).await.unwrap();
+            taken.extend(reply.jobs);
+            if !reply.more {
+                break;
+            }
+        }
+        assert_eq!(taken.iter().map(|job| job.id).collect::<HashSet<_>>(), own);
+        assert_eq!(taken.len(), own.len());
+        let ends = taken.iter().map(|job| finish(job, Transition::Done)).collect();
+        let finished = scene.engine.finish(ends).await.unwrap();
+        assert!(finished.iter().all(|finished| *finished == Finished::Applied));
+        scene.inspect("after strangers").await;
+        let receipts = scene.key(&format!("claims:{}", scene.reaper));
+        let held: i64 = redis::cmd("HLEN").arg(receipts).query(&mut scene.redis).unwrap();
+        assert_eq!(held, 1, "the last number, and no claim");
+    }
+}
+
+/// A claim and the ends of jobs of three queues, of which the second has one key that is not ours:
+/// with jobs that come with their records and such whose records come in a second trip.
+#[tokio::test]
+async fn a_damaged_queue_takes_no_other_one_along() {
+    for (name, count) in KEYS.into_iter().flat_map(|name| [(name, 3), (name, 40)]) {
+        let what = format!("{count} jobs each and a foreign `{name}`");
+        let mut scene = Scene::new().await;
+        let others = ["p", "r"].map(|name| QueueName::new(name).unwrap());
+        let about = About::default();
+        for queue in &others {
+            scene.engine.join(queue, scene.worker, LEASE, &about).await.unwrap();
+            let jobs = (0..count).map(|at| job(queue, at, Schedule::Now)).collect();
+            scene.engine.enqueue(jobs, LEASE).await.unwrap();
+        }
+        scene.store(count, Schedule::Now).await;
+        let key = scene.key(name);
+        scene.damage(&key);
+        let of = |queue: &QueueName, number| {
+            let claim = Claim { queue: queue.clone(), worker: scene.worker, number };
+            QueueClaim { claim, limit: count }
+        };
+        let queues = vec![of(&others[0], 1), of(&scene.queue, 3), of(&others[1], 1)];
+        let request = ClaimRequest { finishes: Vec::new(), limit: 3 * count, queues };
+        let reply = scene.engine.claim(request.clone()).await.unwrap();
+        let taken =
+            |queue: &QueueName| reply.jobs.iter().filter(|job| job.claim.queue == *queue).count();
+        assert_eq!(others.each_ref().map(taken), [count; 2], "{what}: {:?}", reply.queues);
+        let is_damaged = matches!(reply.queues[1], QueueReply::Damaged(_));
+        assert_eq!(taken(&scene.queue), if is_damaged { 0 } else { count }, "{what}");
+
+        let ends = reply.jobs.iter().chain(&scene.running);
+        let ends = ends.map(|job| finish(job, Transition::Done)).collect();
+        let answers = scene.engine.finish(ends).await.unwrap();
+        for (job, answer) in reply.jobs.iter().chain(&scene.running).zip(answers) {
+            let may_fail = job.claim.queue == scene.queue && answer == Finished::Damaged;
+            assert!(may_fail || answer == Finished::Applied, "{what}: {answer:?}");
+        }
+        scene.restore(&key);
+        // What the damaged queue gave without being able to say so is still its claim's.
+        let again = scene.engine.claim(request).await.unwrap();
+        if is_damaged {
+            let held = again.jobs.len();
+            assert!(held == 0 || held == count, "{what}: {held}");
+            assert!(again.jobs.iter().all(|job| job.claim.queue == scene.queue), "{what}");
+        }
+        scene.inspect(&what).await;
     }
 }

@@ -33,6 +33,7 @@ pub struct WorkerBuilder {
     grace: Duration,
     lease: Duration,
     timeout_grace: Duration,
+    lost_threads_max: usize,
     poison_limit: u32,
     prune: PruneLimits,
     registry: Registry,
@@ -52,6 +53,7 @@ impl WorkerBuilder {
             grace: config::GRACE,
             lease: config::LEASE,
             timeout_grace: config::TIMEOUT_GRACE,
+            lost_threads_max: config::LOST_THREADS_MAX,
             poison_limit: Policy::DEFAULT.poison_limit,
             prune: PruneLimits::default(),
             registry: Registry::new(),
@@ -171,6 +173,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// How many threads handlers may keep that ignored their abort, before the worker gives its jobs
+    /// back and ends with [`RunError::Blocked`](crate::RunError::Blocked). In any case it does so
+    /// when they keep all threads of its runtime. Default: 64.
+    pub fn lost_threads_max(mut self, threads: usize) -> Self {
+        self.lost_threads_max = threads;
+        self
+    }
+
     /// How many workers a job may take down within 72 h before it is a dead letter. Default: 3.
     pub fn poison_limit(mut self, limit: u32) -> Self {
         self.poison_limit = limit;
@@ -210,6 +220,7 @@ impl WorkerBuilder {
             grace: self.grace,
             lease: self.lease,
             timeout_grace: self.timeout_grace,
+            lost_threads_max: self.lost_threads_max,
             poison_limit: self.poison_limit,
             prune: self.prune,
         };
@@ -227,8 +238,11 @@ impl WorkerBuilder {
             outcomes: Default::default(),
             named: Default::default(),
             stop: Default::default(),
+            blocked: Default::default(),
+            relieved: Default::default(),
             tally: Default::default(),
             lacking: Default::default(),
+            damage: Default::default(),
             started_ms: Default::default(),
         }))
     }
@@ -285,6 +299,9 @@ impl WorkerBuilder {
         }
         if !(config::LEASE_MIN..=config::LEASE_MAX).contains(&self.lease) {
             problems.push(BuildProblem::Lease(self.lease));
+        }
+        if self.lost_threads_max == 0 {
+            problems.push(BuildProblem::LostThreads);
         }
         if self.poison_limit == 0 {
             problems.push(BuildProblem::PoisonLimit);

@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) lease: Duration,
     /// From the cancellation of an attempt until it is abandoned.
     pub(crate) timeout_grace: Duration,
+    /// Threads that handlers keep after they were aborted, until the worker gives up.
+    pub(crate) lost_threads_max: usize,
     pub(crate) poison_limit: u32,
     pub(crate) prune: PruneLimits,
 }
@@ -35,6 +37,8 @@ pub(crate) const LEASE_MIN: Duration = Duration::from_secs(1);
 /// A longer lease would leave the jobs of a dead worker alone for longer than anybody wants.
 pub(crate) const LEASE_MAX: Duration = Duration::from_secs(60 * 60);
 pub(crate) const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
+/// An eighth of the threads that tokio makes for what blocks.
+pub(crate) const LOST_THREADS_MAX: usize = 64;
 
 /// Four times the CPUs: enough to keep them busy while most handlers wait for a network.
 pub(crate) fn default_concurrency() -> usize {

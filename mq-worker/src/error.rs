@@ -77,6 +77,9 @@ pub enum BuildProblem {
     /// A lease outside of what works.
     #[error("the lease of {0:?} is not between 1 s and 1 h")]
     Lease(Duration),
+    /// A worker that would give up at once.
+    #[error("the limit of lost threads is 0: the first lost thread already ends the worker with 1")]
+    LostThreads,
     /// Poison limit of zero.
     #[error("the poison limit is 0: the first interruption already makes a job dead with 1")]
     PoisonLimit,
@@ -110,9 +113,31 @@ pub enum RunError {
         /// What was done until then.
         report: Box<Report>,
     },
+    /// Handlers keep too many threads and cannot be stopped, so the worker has stopped: its jobs
+    /// were given back and run again elsewhere. The end of `main`, and of the runtime, would wait
+    /// for the handlers: leave by [`std::process::exit`].
+    #[error(
+        "handlers keep threads that they cannot be taken from, so the worker has stopped and given \
+         its jobs back ({report}): end this process by `std::process::exit` and start another one"
+    )]
+    Blocked {
+        /// What was done until then.
+        report: Box<Report>,
+    },
     /// The task of the worker was ended from outside, for example by its runtime's shutdown.
     #[error(
         "the worker's task was ended from outside, its jobs run again when its lease has ended"
     )]
     Killed,
+}
+
+impl RunError {
+    /// What a process that ends for this may say to its supervisor: 70 if it had to give up because
+    /// of its handlers (`EX_SOFTWARE` of `sysexits.h`), else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Blocked { .. } => 70,
+            _ => 1,
+        }
+    }
 }

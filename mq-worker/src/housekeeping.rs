@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mq_core::clock::now;
-use mq_core::engine::{BATCH_MAX, Claimed, Engine, EngineError, Finish, Holding, ReapRequest};
+use mq_core::engine::{
+    BATCH_MAX, Claimed, Engine, EngineError, EngineErrorKind, Finish, Finished, Holding,
+    ReapRequest,
+};
 use mq_core::failpoint::point;
 use mq_core::lifecycle::{Ended, Transition, decide};
 use mq_core::rng::Rng;
@@ -154,13 +157,24 @@ impl Housekeeper {
 
     async fn round(&self, tidy: bool, stop: &Signal) -> Result<(), EngineError> {
         for place in 0..self.posts.len() {
-            self.sweep(place, stop).await?;
-            if tidy && !stop.is_fired() {
-                self.tidy(place).await?;
+            match self.keep(place, tidy, stop).await {
+                Err(error) if error.kind() == EngineErrorKind::Damaged => {
+                    let queue = &self.posts[place].borrow().queue;
+                    self.shared.damage.tell(queue, "sweep", &mq_core::chain_text(&error));
+                }
+                kept => kept?,
             }
         }
         if self.is_strange.get() && !stop.is_fired() {
             self.recognize().await;
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, place: usize, tidy: bool, stop: &Signal) -> Result<(), EngineError> {
+        self.sweep(place, stop).await?;
+        if tidy && !stop.is_fired() {
+            self.tidy(place).await?;
         }
         Ok(())
     }
@@ -282,6 +296,10 @@ impl Housekeeper {
             return Ok(());
         }
         let answers = self.engine.finish(finishes).await?;
+        if answers.contains(&Finished::Damaged) {
+            let text = "the ends of jobs that were taken over were not taken";
+            return Err(EngineError::new(EngineErrorKind::Damaged, text));
+        }
         self.shared.tally.recovered(answers.len());
         self.posts[place].borrow_mut().unsent.clear();
         Ok(())

@@ -1,9 +1,9 @@
 //! The thread that keeps a worker alive in the eyes of the store.
 //!
 //! It has a runtime and connections of its own, because leases must be extended while handlers
-//! block every thread of the caller's runtime: a worker that is busy must not look dead. Three
-//! duties run side by side, so that none waits for another's request: beats, the supervision of
-//! running jobs, and housekeeping.
+//! block every thread of the caller's runtime: a worker that is busy must not look dead. Its duties
+//! run side by side, so that none waits for another's request: beats, the supervision of running
+//! jobs and of the threads that they keep, and housekeeping.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,18 +11,19 @@ use std::time::{Duration, Instant};
 
 use mq_core::chain_text;
 use mq_core::clock::now;
-use mq_core::engine::{Beat, BeatReply, Engine, EngineError};
+use mq_core::engine::{BATCH_MAX, Beat, BeatReply, Engine, EngineError};
 use mq_core::failpoint::point;
 use mq_core::mutant;
 use mq_core::signal::Signal;
-use mq_core::telemetry::{TARGET_JOB, TARGET_WORKER};
-use tokio::runtime::Runtime;
+use mq_core::telemetry::TARGET_WORKER;
+use tokio::runtime::{Handle, Runtime};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::execute;
 use crate::housekeeping::Housekeeper;
-use crate::running::Held;
+use crate::lost::Lost;
 use crate::shared::Shared;
+use crate::stalled;
 
 /// How long the thread may take to leave its queues.
 const STOP_MAX: Duration = Duration::from_secs(3);
@@ -30,8 +31,8 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 const NAMING_INTERVAL: u32 = 3;
 /// Between two tries to start again; a stop waits for no more than that.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
-/// When an aborted task that has not ended must be blocking its thread.
-const ABORT_MAX: Duration = Duration::from_secs(1);
+/// When a loop that was told to stop at once, and is not stalled, must have ended.
+const RELIEF_AFTER: Duration = Duration::from_secs(10);
 
 /// The thread's handle; dropping it ends the thread.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Keeper {
         let (stop, stopped) = (Signal::new(), Signal::new());
         let first = runtime()?;
         let done = FireOnDrop(stopped.clone());
-        let of_jobs = mutant::is(14).then(tokio::runtime::Handle::current);
+        let of_jobs = Handle::current();
         let (shared, ends) = (Arc::clone(shared), stop.clone());
         std::thread::Builder::new().name("mq-keeper".to_owned()).spawn(move || {
             let _done = done;
@@ -120,8 +121,8 @@ impl Drop for FireOnDrop {
 
 /// What the thread does.
 struct Duties {
-    /// The runtime of the jobs, which a planted mistake makes the beats depend on.
-    of_jobs: Option<tokio::runtime::Handle>,
+    /// The runtime of the jobs.
+    of_jobs: Handle,
     shared: Arc<Shared>,
     engine: Arc<dyn Engine>,
     stop: Signal,
@@ -144,7 +145,10 @@ impl Duties {
         };
         // To the end: a beat that is left in the middle of connecting holds what leaving needs.
         tokio::select! {
-            _ = async { tokio::join!(self.beat(&housekeeper), self.supervise()) } => {}
+            _ = async {
+                let stalls = stalled::watch(&self.of_jobs);
+                tokio::join!(self.beat(&housekeeper), self.supervise(), self.relieve(), stalls)
+            } => {}
             () = housekeeping => {}
         }
     }
@@ -156,8 +160,8 @@ impl Duties {
         let mut warned = false;
         let mut extended: u32 = 0;
         loop {
-            if let Some(runtime) = &self.of_jobs {
-                let _ = runtime.spawn(std::future::ready(())).await;
+            if mutant::is(14) {
+                let _ = self.of_jobs.spawn(std::future::ready(())).await;
             }
             let started = now();
             let beats = self.beats(housekeeper, extended.is_multiple_of(NAMING_INTERVAL));
@@ -222,6 +226,7 @@ impl Duties {
                     self.shared.lose(place, beat.worker);
                     housekeeper.lost(place, beat.worker);
                 }
+                BeatReply::Damaged(error) => self.shared.damage.tell(&beat.queue, "beat", &error),
                 _ => {}
             }
         }
@@ -251,17 +256,16 @@ impl Duties {
     /// Ends attempts whose time is up, and frees the slots of those that do not obey.
     async fn supervise(&self) {
         let running = &self.shared.running;
-        let mut aborted: Vec<Aborted> = Vec::new();
+        let mut lost = Lost::new(self.of_jobs.metrics().num_workers());
         loop {
             let at = now();
             let (disobedient, next) = running.expire(at, self.shared.config.timeout_grace);
             for held in disobedient {
-                aborted.extend(Aborted::new(&held, at));
+                lost.abort(&self.shared, &held, at);
                 execute::abandon(&self.shared, held);
             }
-            aborted.retain(|task| !self.has_ended(task, at));
-            let look_again = aborted.iter().map(|task| task.deadline).min();
-            let next = next.into_iter().chain(look_again).min();
+            lost.look(&self.shared, at);
+            let next = next.into_iter().chain(lost.next()).min();
             let alarm = async {
                 match next {
                     Some(next) => sleep_until(next.into()).await,
@@ -275,40 +279,43 @@ impl Duties {
         }
     }
 
-    /// Whether a task needs no further look: it ended, or it was found out.
-    fn has_ended(&self, task: &Aborted, at: Instant) -> bool {
-        if task.handle.is_finished() {
-            return true;
+    /// Gives everything back in the place of a loop that has no thread to run on, once the worker
+    /// has given up.
+    async fn relieve(&self) {
+        self.shared.blocked.fired().await;
+        if !stalled::is_stalled(&self.of_jobs).await {
+            // Ends by itself, and this thread with it.
+            sleep(RELIEF_AFTER).await;
         }
-        if at < task.deadline {
-            return false;
+        if timeout(STOP_MAX, self.give_back()).await.is_err() {
+            tracing::warn!(
+                target: TARGET_WORKER,
+                "the store was not told of all jobs in time, they run again when the lease ends"
+            );
         }
-        self.shared.tally.abandoned();
-        tracing::error!(
-            target: TARGET_JOB, id = task.id, kind = task.kind,
-            "a handler blocks its thread and cannot be stopped; its slot was freed, its result \
-             will not count, the thread is lost until it returns; mark the job as blocking and \
-             let it look at `is_cancelled`"
-        );
-        true
+        self.shared.relieved.fire();
     }
-}
 
-/// A task that was aborted and may not have noticed.
-struct Aborted {
-    handle: tokio::task::AbortHandle,
-    id: String,
-    kind: String,
-    deadline: Instant,
-}
-
-impl Aborted {
-    fn new(held: &Held, at: Instant) -> Option<Self> {
-        let handle = held.abort.clone()?;
-        handle.abort();
-        let attempt = &held.attempt;
-        let (id, kind) = (attempt.id.to_string(), attempt.kind.to_string());
-        Some(Self { handle, id, kind, deadline: at + ABORT_MAX })
+    async fn give_back(&self) {
+        let shared = &self.shared;
+        shared.running.take_all().into_iter().for_each(|held| execute::abandon(shared, held));
+        let mut ended = Vec::new();
+        shared.outcomes.take(&mut ended);
+        let finishes: Vec<_> = ended.into_iter().map(|settled| settled.finish).collect();
+        for batch in finishes.chunks(BATCH_MAX) {
+            if let Err(error) = self.engine.finish(batch.to_vec()).await {
+                let error = chain_text(&error);
+                tracing::warn!(target: TARGET_WORKER, error, "could not give jobs back");
+            }
+        }
+        for (place, queue) in shared.members.queues().enumerate() {
+            let Some(worker) = shared.members.worker(place) else { continue };
+            shared.members.lost(place, worker);
+            if let Err(error) = self.engine.leave(queue, worker).await {
+                let error = chain_text(&error);
+                tracing::warn!(target: TARGET_WORKER, %queue, error, "could not leave a queue");
+            }
+        }
     }
 }
 

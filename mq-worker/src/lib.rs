@@ -20,6 +20,7 @@
 mod backlog;
 mod builder;
 mod config;
+mod damage;
 mod due;
 mod error;
 mod execute;
@@ -27,6 +28,7 @@ mod handlers;
 mod housekeeping;
 mod keeper;
 mod lacking;
+mod lost;
 mod members;
 mod outcomes;
 mod panic;
@@ -38,7 +40,9 @@ mod shared;
 mod shutdown;
 mod signals;
 mod slots;
+mod stalled;
 mod task;
+mod told;
 mod worker;
 
 pub use builder::WorkerBuilder;

@@ -10,6 +10,7 @@ mod due;
 mod idle;
 pub(crate) mod reconcile;
 mod stopping;
+mod withheld;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use mq_core::telemetry::TARGET_WORKER;
 use self::asking::{Appetite, Line};
 use self::idle::Waiting;
 use self::reconcile::Suspects;
+use self::withheld::Withheld;
 use crate::backlog;
 use crate::error::RunError;
 use crate::execute::{self, Prepared};
@@ -44,6 +46,7 @@ pub(crate) struct Puller {
     lines: Vec<Line>,
     /// Finished jobs that have not been sent yet.
     settled: Vec<Settled>,
+    withheld: Withheld,
     /// A request without an answer so far.
     unanswered: Option<Sent>,
     /// Blocks on the store for a wake-up; lives on while outcomes come and go.
@@ -75,6 +78,7 @@ impl Puller {
             slots: Slots::new(&shared.config),
             lines: shared.members.queues().cloned().map(Line::new).collect(),
             settled: Vec::new(),
+            withheld: Withheld::default(),
             unanswered: None,
             waiting: None,
             suspects: shared.members.queues().map(|_| Suspects::default()).collect(),
@@ -131,6 +135,7 @@ impl Puller {
     fn compose(&mut self) -> Option<Sent> {
         let asked =
             if self.shared.stop.phase() == Phase::Serving { self.ask() } else { Vec::new() };
+        self.settled.append(&mut self.withheld.take_due());
         if asked.is_empty() && self.settled.is_empty() {
             return None;
         }
@@ -167,14 +172,20 @@ impl Puller {
             self.shared.clock.learn(reply.now_ms);
         }
         self.tally(sent, &reply.finished);
+        self.withhold(sent, &reply.finished);
         let asked = sent.queues.iter().zip(&sent.request.queues);
         for ((&queue, asked), answer) in asked.zip(&reply.queues) {
+            if let QueueReply::Damaged(error) = answer {
+                // Under the same number the next time: jobs may have been taken.
+                self.leave_alone(queue, "claim", error);
+                continue;
+            }
             let line = &mut self.lines[queue];
             line.next_number += 1;
-            match *answer {
+            match answer {
                 QueueReply::More => line.appetite = Appetite::Hungry,
                 QueueReply::Empty { next_due_ms } => {
-                    line.appetite = Appetite::dry(next_due_ms, reply.now_ms);
+                    line.appetite = Appetite::dry(*next_due_ms, reply.now_ms);
                 }
                 QueueReply::Lost => self.shared.lose(queue, asked.claim.worker),
                 // An answer that this version does not know cannot mean that there is work.
@@ -190,6 +201,10 @@ impl Puller {
             match answer {
                 // The engine repeats requests by itself, so "already" mostly means: by us.
                 Finished::Applied | Finished::Already => tally.count(sent.classes[at]),
+                Finished::Damaged => {
+                    let queue = &sent.request.finishes[at].claim.queue;
+                    self.shared.damage.tell(queue, "finish", "the end of a job was not taken");
+                }
                 _ => {
                     tally.fenced();
                     let finish = &sent.request.finishes[at];
@@ -209,6 +224,14 @@ impl Puller {
                 target: TARGET_WORKER, sent = sent.classes.len(), answered = finished.len(),
                 "the engine did not answer every finish; please report this"
             );
+        }
+    }
+
+    /// Keeps the ends that a damaged queue did not take.
+    fn withhold(&mut self, sent: &Sent, finished: &[Finished]) {
+        let ends = sent.request.finishes.iter().zip(&sent.classes).zip(finished);
+        for ((finish, &class), _) in ends.filter(|(_, answer)| **answer == Finished::Damaged) {
+            self.withheld.add(Settled { finish: finish.clone(), class, slot: None });
         }
     }
 

@@ -7,11 +7,13 @@ use std::time::Instant;
 use mq_core::clock::ServerClock;
 use mq_core::engine::{About, Holding};
 use mq_core::registry::States;
+use mq_core::signal::Signal;
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Client, ErasedMiddleware, JobId, Registry, WorkerId, mutant};
 
 use crate::backlog::Backlog;
 use crate::config::Config;
+use crate::damage::Damage;
 use crate::handlers::Handlers;
 use crate::lacking::Lacking;
 use crate::members::Members;
@@ -36,8 +38,13 @@ pub(crate) struct Shared {
     pub(crate) outcomes: Outcomes,
     pub(crate) named: Mailbox,
     pub(crate) stop: Stop,
+    /// Fires when the worker gives up because handlers keep too many threads.
+    pub(crate) blocked: Signal,
+    /// Fires when the keeper has given the jobs back in the place of a loop that cannot.
+    pub(crate) relieved: Signal,
     pub(crate) tally: Tally,
     pub(crate) lacking: Lacking,
+    pub(crate) damage: Damage,
     pub(crate) started_ms: OnceLock<u64>,
 }
 

@@ -48,6 +48,9 @@ impl Worker {
     ///
     /// Dropping the future orders a stop without grace, in the background.
     ///
+    /// When handlers keep too many threads the worker gives up, see [`RunError::Blocked`]. Await
+    /// this in `main` itself, not in a task: that one may have no thread to hear of it.
+    ///
     /// # Errors
     /// See [`RunError`]. No job is lost in any case.
     pub async fn run_until<F: Future>(self, signal: F) -> Result<Report, RunError> {
@@ -56,23 +59,27 @@ impl Worker {
         let keeper = Keeper::start(&shared).map_err(RunError::Thread)?;
         let task = tokio::spawn(run(Arc::clone(&shared), keeper));
         let _guard = StopOnDrop(Arc::clone(&shared));
-        let mut task = pin!(task);
+        let mut ended = pin!(async {
+            tokio::select! {
+                result = task => result.unwrap_or(Err(RunError::Killed)),
+                () = shared.relieved.fired() => Err(blocked(&shared)),
+            }
+        });
         let second = tokio::select! {
-            // It could not start, or was stopped by its handle.
-            result = &mut task => return result.unwrap_or(Err(RunError::Killed)),
+            // It could not start, gave up, or was stopped by its handle.
+            result = &mut ended => return result,
             second = StopOrder::new(signal) => second,
         };
         tracing::info!(target: TARGET_WORKER, "told to stop");
         shared.stop.order(shared.config.grace);
-        let result = tokio::select! {
-            result = &mut task => result,
+        tokio::select! {
+            result = &mut ended => result,
             () = second => {
                 tracing::info!(target: TARGET_WORKER, "told again to stop: the grace ends now");
                 shared.stop.now();
-                task.await
+                ended.await
             }
-        };
-        result.unwrap_or(Err(RunError::Killed))
+        }
     }
 
     /// Runs jobs in the background of the current tokio runtime.
@@ -97,6 +104,7 @@ async fn run(shared: Arc<Shared>, keeper: Keeper) -> Result<Report, RunError> {
     keeper.stop().await;
     let report = shared.tally.report();
     match result {
+        Ok(_) if shared.blocked.is_fired() => Err(blocked(&shared)),
         Ok(0) => {
             tracing::info!(target: TARGET_WORKER, %report, "stopped");
             Ok(report)
@@ -104,6 +112,10 @@ async fn run(shared: Arc<Shared>, keeper: Keeper) -> Result<Report, RunError> {
         Ok(unsent) => Err(RunError::Unsent { unsent, report: Box::new(report) }),
         Err(error) => Err(error),
     }
+}
+
+fn blocked(shared: &Shared) -> RunError {
+    RunError::Blocked { report: Box::new(shared.tally.report()) }
 }
 
 struct StopOnDrop(Arc<Shared>);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use mq_chaos::process::{self, ProgramError, ms, variable};
 use mq_chaos::{App, Chaos, Noop, Order1, Order2, QUEUE, Refund, VERSION};
 use mq_testkit::Recorder;
-use mq_worker::Worker;
+use mq_worker::{RunError, Worker};
 
 #[tokio::main]
 async fn main() -> Result<(), ProgramError> {
@@ -25,7 +25,13 @@ async fn main() -> Result<(), ProgramError> {
         Ok("2") => builder.job::<Order2, App>().job::<Refund, App>(),
         _ => builder.job::<Chaos, App>().job::<Noop, App>(),
     };
-    let report = builder.build()?.run_until(mq_worker::shutdown_signal()).await?;
-    eprintln!("{report}");
+    match builder.build()?.run_until(mq_worker::shutdown_signal()).await {
+        Ok(report) => eprintln!("{report}"),
+        Err(error @ RunError::Blocked { .. }) => {
+            eprintln!("{error}");
+            std::process::exit(error.exit_code().into());
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }

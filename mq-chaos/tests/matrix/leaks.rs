@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Deed, Fleet, Noop, Scene, Store, Tier, Usage, lasts};
-use mq_core::clock;
+use mq_chaos::{App, Chaos, Deed, Fleet, Noop, QUEUE, Scene, Store, Tier, Usage, lasts};
+use mq_core::{Client, clock};
+use mq_worker::Worker;
 
 use super::worker::{LEASE, PROGRAM, jobs};
 use super::{rows, store_rows};
@@ -14,6 +15,7 @@ rows! {
 }
 
 store_rows! {
+    Commit: f08_a_worker_leaves_no_task_behind;
     Nightly: f08_a_worker_does_not_grow;
 }
 
@@ -42,6 +44,48 @@ async fn f08_a_worker_does_not_grow(store: Store) {
     assert!(end.files <= warm.files + 2, "{usages:#?}");
     assert!(end.threads <= warm.threads + 2, "{usages:#?}");
     assert_eq!(fleet.stop(), [Some(0)]);
+}
+
+/// F08: the tasks of a worker at rest are as many as they were, whatever jobs did in between. In
+/// this process, on a runtime of its own, because only that can count them.
+async fn f08_a_worker_leaves_no_task_behind(store: Store) {
+    let scene = Scene::new(&store.url()).await;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
+    let (url, recorder) = (store.url(), scene.recorder().clone());
+    let worker = runtime.spawn(async move {
+        let client = recorder.watch(&Client::connect(url).await.expect("a client"));
+        let builder = Worker::builder(&client).queue(QUEUE, 1).lease(LEASE).concurrency(64);
+        let builder = builder.timeout_grace(Duration::from_millis(100)).state(App::new(recorder));
+        builder.job::<Chaos, App>().build().expect("a worker").spawn()
+    });
+    let worker = worker.await.expect("a worker that runs");
+    let metrics = runtime.metrics();
+    let mut tasks = Vec::new();
+    for _ in 0..5 {
+        scene.enqueue_all(&jobs(Tier::of_this_run().pick(500, 5_000, 20_000), 0), 500).await;
+        let job = |number: u64| match number % 4 {
+            0 => Chaos { failures: 1, ..Chaos::lasting(number, 1) },
+            1 => Chaos { deed: Deed::PanicInTask, ..Chaos::default() },
+            2 => Chaos { deed: Deed::Ignore, timeout_ms: 50, ..Chaos::default() },
+            _ => Chaos::lasting(number, 1),
+        };
+        scene.enqueue(&(0..40).map(job).collect::<Vec<_>>()).await;
+        scene.rest().await;
+        // What was aborted ends a little later.
+        let (warm, deadline) = (tasks.first().copied(), clock::now() + Duration::from_secs(5));
+        let at_rest = |count| warm.is_none_or(|warm| count <= warm);
+        while !at_rest(metrics.num_alive_tasks()) && clock::now() < deadline {
+            lasts(Duration::from_millis(10)).await;
+        }
+        tasks.push(metrics.num_alive_tasks());
+    }
+    scene.judge().await;
+    assert!(tasks[1..].iter().all(|count| *count <= tasks[0]), "{tasks:?}");
+    assert!(tasks[0] < 20, "{tasks:?}");
+    let stop = runtime.spawn(worker.stop(Duration::from_secs(5)));
+    stop.await.expect("no panic").expect("a stop in good order");
+    runtime.shutdown_background();
 }
 
 /// F08: a process that may open no more files cannot make a lost connection anew. The worker keeps

@@ -17,11 +17,14 @@ rows! {
     Nightly:
         f30_an_eviction_that_begins_later_is_told_within_a_minute,
         f31_a_full_disk_stops_producers_and_heals,
+        f31_a_full_disk_takes_no_more_than_the_promised_second,
         f31_a_server_that_exits_for_its_full_disk_has_lost_nothing,
         f32_a_server_that_is_held_up_by_others_is_waited_for,
         f33_a_server_that_loads_for_long_is_waited_for;
 }
 
+/// How long jobs are enqueued before the disk is full.
+const FILL_AFTER: Duration = Duration::from_secs(4);
 const BACK_MAX: Duration = Duration::from_secs(5);
 
 async fn tell(server: &RedisServer, words: &[&str]) {
@@ -114,6 +117,43 @@ async fn f31_a_full_disk_stops_producers_and_heals() {
     };
     let (_, unexplained) = under_load(WORKER, &server.url(), 100, fault).await;
     assert_eq!(unexplained, 0);
+}
+
+/// F31, synced every second: a server that is killed while its disk is full may lack what it
+/// acknowledged within two seconds before it began to refuse, and nothing that is older.
+async fn f31_a_full_disk_takes_no_more_than_the_promised_second() {
+    for round in 0..Tier::of_this_run().pick(1, 3, 20) {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let mut server = disk.server("everysec");
+        let scene = Scene::new(&server.url()).await;
+        let (mut acked, mut number) = (Vec::new(), 0);
+        let (full_from, deadline) = (clock::now() + FILL_AFTER, clock::now() + FILL_AFTER * 10);
+        let refused = loop {
+            let job = Chaos { number, padding: "x".repeat(200), ..Chaos::default() };
+            match scene.client.enqueue(job).await {
+                Ok(enqueued) => acked.push((clock::now(), enqueued.id)),
+                Err(EnqueueError::Full(_)) => break clock::now(),
+                Err(other) => panic!("{other}"),
+            }
+            number += 1;
+            if clock::now() > full_from {
+                disk.fill();
+            }
+            assert!(clock::now() < deadline, "never full");
+        };
+        server.kill9();
+        disk.empty();
+        server.restart();
+        let admin = scene.client.admin();
+        let mut lost = Vec::new();
+        for (at, id) in &acked {
+            if admin.job(*id).await.expect("a look at a job").is_none() {
+                lost.push(refused.duration_since(*at));
+            }
+        }
+        eprintln!("round {round}: {} of {} lost, {:?}", lost.len(), acked.len(), lost.first());
+        assert!(lost.iter().all(|before| *before <= Duration::from_secs(2)), "{lost:?}");
+    }
 }
 
 /// F31, synced always: the server exits, and is as any other that was killed.

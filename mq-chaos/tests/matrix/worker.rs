@@ -19,7 +19,9 @@ store_rows! {
     Commit: f04_panics_of_every_sort_are_failures_with_their_words;
     Nightly:
         f05_handlers_that_keep_every_thread_lose_no_lease,
+        f05_follow_ups_do_not_multiply_while_heartbeats_are_missing,
         f06_a_handler_that_never_ends_is_ended_at_its_time_limit,
+        f06_a_worker_without_a_free_thread_gives_up_with_exit_code_70,
         f07_a_handler_that_takes_its_process_along_is_poison,
         f13_a_fleet_that_was_away_goes_on,
         f16_a_starved_worker_keeps_its_lease;
@@ -95,6 +97,7 @@ async fn f05_handlers_that_keep_every_thread_lose_no_lease(store: Store) {
     };
     scene.enqueue(&(0..threads).map(keep).collect::<Vec<_>>()).await;
     scene.until_started(threads as usize).await;
+    scene.until_logged("runtime_stalled", Duration::from_secs(2)).await;
     fleet.add(None);
     scene.enqueue_all(&jobs(500, 5), 50).await;
     let others = scene.until("done with the others", |stats| stats.done_total >= 500).await;
@@ -103,6 +106,42 @@ async fn f05_handlers_that_keep_every_thread_lose_no_lease(store: Store) {
     let account = scene.judge().await;
     assert_eq!((stats.interrupted_total, stats.failed_total), (0, 0), "{stats:#?}");
     assert_eq!(account.unexplained(), 0);
+    assert_eq!(fleet.stop(), [Some(0), Some(0)]);
+}
+
+/// F05: handlers that enqueue follow-ups keep every thread for longer than a lease, and then their
+/// worker is frozen past it, so that others run the same jobs again. A key makes one job of all that
+/// the attempts enqueue, so there are never more jobs than one follow-up each.
+async fn f05_follow_ups_do_not_multiply_while_heartbeats_are_missing(store: Store) {
+    let scene = Scene::new(&store.url()).await;
+    let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
+    let parent = |number: u64| {
+        let deed = if number < 4 { Deed::Block(5_000) } else { Deed::None };
+        Chaos { child: true, failures: 1, sleep_ms: 50, ..doing(number, deed) }
+    };
+    let (mut count, rounds) = (0, Tier::of_this_run().pick(1, 2, 10));
+    for _ in 0..rounds {
+        let before = scene.starts();
+        scene.enqueue(&(0..80).map(parent).collect::<Vec<_>>()).await;
+        count += 80;
+        scene.until_started(before + 4).await;
+        // Two deaths at most for each job: three would make it poison.
+        for at in 0..2 {
+            let frozen = fleet.worker(at);
+            frozen.freeze();
+            lasts(LEASE * 2).await;
+            frozen.thaw();
+            let stats = scene.stats().await;
+            let jobs = stats.open() + stats.done_total + stats.dead;
+            assert!(jobs <= 2 * count, "{jobs} jobs of {count} and follow-ups: {stats:#?}");
+        }
+        scene.rest().await;
+    }
+    let stats = scene.rest().await;
+    scene.judge().await;
+    assert!(stats.interrupted_total > 0, "nobody was taken for dead: {stats:#?}");
+    let jobs = (stats.enqueued_total, stats.done_total, stats.dead);
+    assert_eq!(jobs, (2 * count, 2 * count, 0), "{stats:#?}");
     assert_eq!(fleet.stop(), [Some(0), Some(0)]);
 }
 
@@ -129,6 +168,25 @@ async fn f06_a_handler_that_never_ends_is_ended_at_its_time_limit(store: Store) 
     // Their handlers never said that they had failed.
     assert_eq!(account.unexplained(), endless.len());
     assert_eq!(fleet.stop(), [Some(0)]);
+}
+
+/// F06: handlers that were aborted keep every thread. Their worker gives up: it gives back what it
+/// has, the others among it without an attempt, and leaves with the code that it is known by.
+async fn f06_a_worker_without_a_free_thread_gives_up_with_exit_code_70(store: Store) {
+    let scene = Scene::new(&store.url()).await;
+    let mut bad = Fleet::start(PROGRAM, scene.settings(LEASE), 1);
+    scene.enqueue(&jobs(4, 120_000)).await;
+    scene.until_started(4).await;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let hog = |number| Chaos { timeout_ms: 500, ..doing(number, Deed::Block(600_000)) };
+    scene.enqueue(&(4..4 + threads as u64).map(hog).collect::<Vec<_>>()).await;
+    scene.until_started(4 + threads).await;
+    let status = bad.worker(0).wait(Duration::from_secs(20));
+    assert_eq!(status.expect("it gives up").code(), Some(70));
+    let waiting = scene.stats().await;
+    assert_eq!((waiting.running, waiting.open()), (0, 4 + threads as u64), "{waiting:#?}");
+    assert_eq!(waiting.failed_total, threads as u64, "{waiting:#?}");
+    assert_eq!(waiting.interrupted_total, 0, "{waiting:#?}");
 }
 
 /// What takes a process along, and the exit code or the signal that it ends with.

@@ -163,7 +163,7 @@ pub struct ClaimReply {
 }
 
 /// State of one queue after a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueReply {
     /// More jobs are ready.
@@ -178,6 +178,9 @@ pub enum QueueReply {
     /// The worker is not registered there (any more): its lease ended and its jobs were taken
     /// over, or the store lost its data. It must join with a new [`WorkerId`].
     Lost,
+    /// What is stored of it is not what mq put there, for the reason given. The claim was perhaps
+    /// carried out: the same one is to be repeated when somebody may have mended the queue.
+    Damaged(String),
 }
 
 /// A job that was claimed.
@@ -246,6 +249,9 @@ pub enum Finished {
     Already,
     /// The worker's lease had ended; the job is somebody else's. Nothing was changed.
     Fenced,
+    /// The job's queue is damaged, see [`QueueReply::Damaged`]. Nothing was changed: the same
+    /// finish is to be repeated when somebody may have mended the queue.
+    Damaged,
 }
 
 /// Sign of life of one worker on one queue.
@@ -280,6 +286,8 @@ pub enum BeatReply {
     },
     /// The lease had ended; see [`QueueReply::Lost`].
     Lost,
+    /// The queue is damaged, and the lease perhaps not extended; see [`QueueReply::Damaged`].
+    Damaged(String),
 }
 
 /// A claim that holds jobs.

@@ -15,6 +15,8 @@
 //! * **Everything is bounded.** A method that could have much to do takes a limit and says whether
 //!   more is left.
 //! * **Check first, write after.** A request that cannot be carried out changes nothing.
+//! * **A damaged queue is alone with it.** Requests about several queues say for each whether it is
+//!   damaged, and are carried out for the others.
 //!
 //! No method is optional. Engines differ in latency, never in meaning.
 

@@ -4,7 +4,8 @@
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
 use mq_core::engine::{
-    BATCH_MAX, ClaimReply, ClaimRequest, Claimed, EngineError, QueueClaim, QueueReply,
+    BATCH_MAX, ClaimReply, ClaimRequest, Claimed, EngineError, EngineErrorKind, QueueClaim,
+    QueueReply,
 };
 use mq_core::{Claim, JobId};
 use redis::{Cmd, Value};
@@ -44,21 +45,67 @@ pub(crate) async fn claim(
     let mut replies = engine.link.run(&trip, USUAL).await?.into_iter();
 
     let finished = batch.read(&mut replies)?;
-    let [now, answers] = reply::array(replies.next().unwrap_or_default())?;
+    let answer = replies.next().unwrap_or_default();
+    let reply = match take_in(engine, &request.queues, answer).await {
+        Err(error) if error.kind() == EngineErrorKind::Damaged => {
+            one_by_one(engine, &request.queues, limit).await?
+        }
+        reply => reply?,
+    };
+    Ok(ClaimReply { finished, ..reply })
+}
+
+/// The reply that the script's answer amounts to, but for the finishes.
+async fn take_in(
+    engine: &RedisEngine,
+    asked: &[QueueClaim],
+    answer: Value,
+) -> Result<ClaimReply, EngineError> {
+    let [now, answers] = reply::array(answer)?;
     let now_ms = reply::number(now)?;
     engine.time.learn(now_ms);
     let (mut queues, mut taken) = (Vec::new(), Vec::new());
     let answers = reply::list(answers)?;
-    if answers.len() != request.queues.len() {
+    if answers.len() != asked.len() {
         return Err(reply::odd(&Value::Array(answers), "an answer per queue"));
     }
-    for (queue, answer) in request.queues.iter().zip(answers) {
+    for (queue, answer) in asked.iter().zip(answers) {
         let (state, of_queue) = read(&queue.claim, answer)?;
         queues.push(state);
         taken.extend(of_queue);
     }
     let jobs = fetch(engine, taken).await?;
-    Ok(ClaimReply { finished, jobs, queues, now_ms })
+    Ok(ClaimReply { jobs, queues, now_ms, ..ClaimReply::default() })
+}
+
+/// Claims from one queue after the other, after a damaged one has ended the script for all of them.
+/// Those that it had served before give what they gave, because their numbers are used. Not tried
+/// by the script itself: each queue would have to be looked through before anything is taken.
+async fn one_by_one(
+    engine: &RedisEngine,
+    asked: &[QueueClaim],
+    limit: usize,
+) -> Result<ClaimReply, EngineError> {
+    let mut reply = ClaimReply::default();
+    for queue in asked.chunks(1) {
+        let left = limit.saturating_sub(reply.jobs.len());
+        let (keys, args) = call(engine, queue, left);
+        let mut trip = Request::new();
+        trip.script(&script::CLAIM, &keys, &args);
+        let answer = engine.link.run(&trip, USUAL).await?.pop().unwrap_or_default();
+        match take_in(engine, queue, answer).await {
+            Ok(of_one) => {
+                reply.now_ms = of_one.now_ms;
+                reply.jobs.extend(of_one.jobs);
+                reply.queues.extend(of_one.queues);
+            }
+            Err(error) if error.kind() == EngineErrorKind::Damaged => {
+                reply.queues.push(QueueReply::Damaged(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(reply)
 }
 
 fn call(engine: &RedisEngine, queues: &[QueueClaim], limit: usize) -> (Vec<String>, Vec<Vec<u8>>) {

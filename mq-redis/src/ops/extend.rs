@@ -36,7 +36,12 @@ pub(crate) async fn extend(
     let answers = engine.link.run(&request, USUAL).await?;
     let mut replies = Vec::with_capacity(beats.len());
     for (group, answer) in groups().zip(answers) {
-        read(engine, answer, group, &mut replies)?;
+        match reply::damage(&answer) {
+            Some(error) => {
+                replies.extend(group.iter().map(|_| BeatReply::Damaged(error.to_string())));
+            }
+            None => read(engine, answer, group, &mut replies)?,
+        }
     }
     Ok(replies)
 }

@@ -94,7 +94,12 @@ impl<'a> Batch<'a> {
     ) -> Result<Vec<Finished>, EngineError> {
         let mut finished = vec![Finished::Fenced; self.finishes.len()];
         for group in &self.groups {
-            let letters = reply::text(replies.next().unwrap_or_default())?;
+            let answer = replies.next().unwrap_or_default();
+            if reply::damage(&answer).is_some() {
+                group.places().for_each(|place| finished[place] = Finished::Damaged);
+                continue;
+            }
+            let letters = reply::text(answer)?;
             if letters == b"F" {
                 continue;
             }

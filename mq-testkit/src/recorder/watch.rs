@@ -77,8 +77,8 @@ impl Finishes {
             let answer = match answers.and_then(|answers| answers.get(at)) {
                 Some(Finished::Applied) => Answer::Applied,
                 Some(Finished::Fenced) => Answer::Fenced,
+                None | Some(Finished::Damaged) => Answer::InDoubt,
                 Some(_) => Answer::Already,
-                None => Answer::InDoubt,
             };
             Event::Finished { id, claim, answer }
         })

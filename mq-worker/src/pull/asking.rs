@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use mq_core::clock::now;
-use mq_core::engine::QueueClaim;
+use mq_core::engine::{EngineErrorKind, QueueClaim};
 use mq_core::telemetry::TARGET_WORKER;
 use mq_core::{Claim, QueueName, WorkerId};
 
 use super::Puller;
 use crate::error::RunError;
 
-/// How long a paused queue is left alone. Not blocked on: jobs that are enqueued during the pause
-/// would wake this worker each time.
-const PAUSED_RECHECK: Duration = Duration::from_secs(2);
+/// How long a paused or a damaged queue is left alone. Not blocked on: jobs that are enqueued during
+/// the pause would wake this worker each time.
+pub(super) const RECHECK: Duration = Duration::from_secs(2);
 
 /// One queue as the loop sees it.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) enum Appetite {
     Dry { due: Option<Instant> },
     /// Nobody may take from it; look again then.
     Paused { until: Instant },
+    /// It could not be read; look again then.
+    Damaged { until: Instant },
 }
 
 impl Appetite {
@@ -43,7 +45,16 @@ impl Appetite {
     }
 
     pub(super) fn paused() -> Self {
-        Self::Paused { until: now() + PAUSED_RECHECK }
+        Self::Paused { until: now() + RECHECK }
+    }
+
+    pub(super) fn damaged() -> Self {
+        Self::Damaged { until: now() + RECHECK }
+    }
+
+    /// Whether it is not to be asked yet, also not along with others.
+    fn is_left_alone(self) -> bool {
+        matches!(self, Self::Paused { until } | Self::Damaged { until } if until > now())
     }
 }
 
@@ -72,7 +83,7 @@ impl Puller {
         for &queue in &order {
             let line = &self.lines[queue];
             let limit = self.slots.room(queue);
-            if limit == 0 || matches!(line.appetite, Appetite::Paused { .. }) {
+            if limit == 0 || line.appetite.is_left_alone() {
                 continue;
             }
             if let Some(worker) = self.shared.members.worker(queue) {
@@ -88,10 +99,15 @@ impl Puller {
     /// Joins the queues where this worker has no incarnation; false if the store was not reached.
     ///
     /// # Errors
-    /// When the store refuses a worker that has never worked, which waiting will not change.
+    /// When the store refuses a worker that has never worked, which waiting will not change. One
+    /// sound queue is enough to work.
     pub(super) async fn join_lost(&mut self) -> Result<bool, RunError> {
+        let mut damaged = None;
         for queue in 0..self.lines.len() {
-            if self.shared.members.worker(queue).is_some() {
+            let is_damaged = matches!(self.lines[queue].appetite, Appetite::Damaged { .. });
+            if self.shared.members.worker(queue).is_some()
+                || is_damaged && self.lines[queue].appetite.is_left_alone()
+            {
                 continue;
             }
             let name = self.lines[queue].name.clone();
@@ -105,6 +121,10 @@ impl Puller {
                     self.shared.members.joined(queue, worker);
                     tracing::info!(target: TARGET_WORKER, queue = %name, %worker, "joined a queue");
                 }
+                Err(source) if source.kind() == EngineErrorKind::Damaged => {
+                    self.leave_alone(queue, "join", &source.to_string());
+                    damaged.get_or_insert(RunError::Join { queue: name, source });
+                }
                 Err(source) if !source.is_retryable() && !self.joined_before => {
                     return Err(RunError::Join { queue: name, source });
                 }
@@ -114,6 +134,16 @@ impl Puller {
                 }
             }
         }
-        Ok(true)
+        match damaged {
+            Some(error) if !self.joined_before => Err(error),
+            _ => Ok(true),
+        }
+    }
+
+    /// Asks a queue that a request has found damaged no more for a while.
+    pub(super) fn leave_alone(&mut self, queue: usize, request: &'static str, error: &str) {
+        let line = &mut self.lines[queue];
+        line.appetite = Appetite::damaged();
+        self.shared.damage.tell(&line.name, request, error);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use mq_core::QueueName;
 use mq_core::clock::now;
-use mq_core::engine::{EngineError, WaitReply};
+use mq_core::engine::{EngineError, EngineErrorKind, WaitReply};
 use mq_core::failpoint::point;
 
 use super::Puller;
@@ -33,7 +33,7 @@ impl Puller {
             return;
         }
         self.arm(phase);
-        let due = self.next_due(phase);
+        let due = self.next_due(phase).into_iter().chain(self.withheld.due()).min();
         let due_sleep = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -84,6 +84,10 @@ impl Puller {
                 }
             }
             Ok(_) => self.feed(&queues),
+            Err(error) if error.kind() == EngineErrorKind::Damaged => {
+                let error = error.to_string();
+                queues.iter().for_each(|&queue| self.leave_alone(queue, "wait", &error));
+            }
             Err(error) => {
                 // Perhaps only the waiting is broken, so ask.
                 self.pause(&error).await;
@@ -121,7 +125,7 @@ impl Puller {
 
     fn due(&self, queue: usize) -> Option<Instant> {
         match self.lines[queue].appetite {
-            Appetite::Paused { until } => Some(until),
+            Appetite::Paused { until } | Appetite::Damaged { until } => Some(until),
             Appetite::Dry { due } => due,
             Appetite::Hungry => None,
         }

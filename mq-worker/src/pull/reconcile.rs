@@ -107,7 +107,7 @@ impl Puller {
         let (running, before) = (known.len(), self.settled.len());
         self.collect();
         let ended = self.settled[before..].iter().filter(|job| !known.contains(&came(job))).count();
-        known.extend(self.settled.iter().map(came));
+        known.extend(self.settled.iter().chain(self.withheld.all()).map(came));
         (running + ended == used).then_some(known)
     }
 

@@ -98,9 +98,12 @@ impl Puller {
 
     /// Sends everything that is settled, or as much as the time allows.
     async fn flush(&mut self, deadline: Instant) -> usize {
+        self.settled.append(&mut self.withheld.take_all());
         loop {
             self.collect();
-            let Some(sent) = self.unanswered.take().or_else(|| self.compose()) else { return 0 };
+            let Some(sent) = self.unanswered.take().or_else(|| self.compose()) else {
+                return self.withheld.all().len();
+            };
             let count = sent.classes.len();
             let left = deadline.saturating_duration_since(now());
             // Dropping a claim midway is all right here: nobody comes after it.
@@ -109,7 +112,7 @@ impl Puller {
                 self.collect();
                 let unanswered = self.unanswered.as_ref().map(|sent| sent.classes.len());
                 let in_flight = if in_time { unanswered.unwrap_or(0) } else { count };
-                let unsent = in_flight + self.settled.len();
+                let unsent = in_flight + self.settled.len() + self.withheld.all().len();
                 // A claim without an answer may have brought jobs that nobody knows of.
                 return if in_time && self.unanswered.is_none() { unsent } else { unsent.max(1) };
             }
