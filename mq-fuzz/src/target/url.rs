@@ -106,3 +106,18 @@ fn seeds() -> Vec<Vec<u8>> {
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_put_where_passwords_are_and_nowhere_else() {
+        let found = passwords_in("redis://u:p@h/1");
+        assert_eq!(found, ["redis://u:Zq9Xw7p@h/1", "redis://u:pZq9Xw7@h/1"]);
+        assert_eq!(passwords_in("x://u:p@q:é@h")[1], "x://u:p@q:éZq9Xw7@h");
+        for none in ["", "redis://h", "redis://u@h", "unix:/a:b@c", "redis+unix:///a:b@c"] {
+            assert!(passwords_in(none).is_empty(), "{none}");
+        }
+    }
+}

@@ -113,3 +113,21 @@ fn said(error: &EngineError) {
 fn engine(wire: Wire) -> Result<mq_redis::RedisEngine, EngineError> {
     fuzzing::engine(wire)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::input::ID;
+
+    #[test]
+    fn a_job_or_a_record_that_nobody_said_is_told_of() {
+        let [said, other] = [ID[0], ID[1]].map(|id| id.parse::<JobId>().unwrap());
+        let heard = || Heard(format!("$22\r\n{said}\r\n$3\r\nabc\r\n").into_bytes());
+        heard().has(said, b"abc");
+        heard().has(said, b"");
+        assert!(catch_unwind(|| heard().has(other, b"abc")).is_err());
+        assert!(catch_unwind(|| heard().has(said, b"abd")).is_err());
+    }
+}
