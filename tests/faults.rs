@@ -1,4 +1,4 @@
-//! The guide `docs/faults.md`: its blocks are quoted from here, where they run.
+//! The program of the guide `docs/faults.md`, which is quoted there word for word.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,12 +8,9 @@ use mq::testing::faults::{
     Check, Final, Nemesis, Pack, Recorder, RedisServer, Rules, Server, Verdict, check,
 };
 
-const GUIDE: &str = include_str!("../docs/faults.md");
-const HERE: &str = include_str!("faults.rs");
-
 const LEASE: Duration = Duration::from_secs(2);
 
-/// What the worker program has in its state.
+/// Where mails go.
 #[derive(Debug)]
 struct Outbox(PathBuf);
 
@@ -31,7 +28,6 @@ impl Welcome {
     }
 }
 
-/// The worker program. Yours is a binary of its own; this one is the test's, started again.
 #[tokio::main]
 async fn worker(url: &str, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let recorder = Recorder::open(&folder.join("history"))?;
@@ -47,7 +43,7 @@ async fn worker(url: &str, folder: &Path) -> Result<(), Box<dyn std::error::Erro
     Ok(())
 }
 
-/// Not a test, but what the processes of the test below run.
+/// Not a test, but what the processes of the test below run; without the variables it does nothing.
 #[test]
 fn worker_program() {
     if let (Ok(url), Ok(folder)) = (std::env::var("MAIL_URL"), std::env::var("MAIL_FOLDER")) {
@@ -95,17 +91,27 @@ async fn at_rest(mq: &Client, nemesis: &mut Nemesis, history: &Path) -> Verdict 
     };
     tokio::time::timeout(Duration::from_secs(60), rest).await.expect("the queue stands still");
     let end = Final::of(mq).await.expect("the store's listings");
-    // Whoever harms the workers here writes it down, so silence explains nothing.
-    let rules = Rules { deaths_recorded: true, ..Rules::default() };
+    // Whoever dies here is killed by the nemesis, so that no silence needs to be forgiven.
+    let rules = Rules { lease: LEASE, deaths_recorded: true, ..Rules::default() };
     check(&Recorder::read(history).expect("the history"), &end, &rules)
 }
 
+// The program of the guide ends here.
+
 #[test]
-fn every_block_of_the_guide_is_here() {
-    let blocks: Vec<_> = GUIDE.split("```rust\n").skip(1).collect();
-    assert!(blocks.len() > 3, "the guide was not read");
-    for block in blocks {
-        let block = block.split("```").next().unwrap();
-        assert!(HERE.contains(block), "not quoted from tests/faults.rs:\n{block}");
+fn the_guide_typed_literally_is_this_program() {
+    let (guide, here) = (include_str!("../docs/faults.md"), include_str!("faults.rs"));
+    let blocks = |language| {
+        let begin = format!("```{language}\n");
+        let blocks: Vec<_> = guide.split(&begin).skip(1).collect();
+        blocks.iter().map(|block| block.split("```").next().unwrap()).collect::<Vec<_>>()
+    };
+    let program = here.split("// The program of the guide ends here.").next().unwrap();
+    let (_, program) = program.split_once("\n\n").unwrap();
+    assert_eq!(blocks("rust").join("\n").trim_end(), program.trim_end());
+
+    let toml = blocks("toml").concat();
+    for name in ["mq", "serde", "tempfile", "tokio"] {
+        assert!(toml.contains(&format!("\n{name} = ")), "{name} is used and not in Cargo.toml");
     }
 }

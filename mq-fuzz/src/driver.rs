@@ -68,7 +68,6 @@ pub fn drive(
 ) -> io::Result<Report> {
     let is_guided = coverage::edges() > 0;
     let (mut report, mut reached, began) = (Report::default(), Reached::default(), clock::now());
-    let mut kept = kept(target, is_guided)?;
     let mut step = |input: &[u8], report: &mut Report| {
         if let Some(watch) = watch {
             watch.next(input);
@@ -84,24 +83,25 @@ pub fn drive(
         report.edges = reached.edges();
         news
     };
-    for input in &kept {
-        step(input, &mut report);
+    let mut parents = Parents::default();
+    for input in kept(target, is_guided)? {
+        let deep_before = report.deep;
+        step(&input, &mut report);
         if report.broken.is_some() {
             return Ok(report);
         }
+        parents.add(input, report.deep > deep_before);
     }
-    // Long ones are for themselves.
-    kept.retain(|input| input.len() <= LEN_MAX);
-    kept.push(Vec::new());
+    parents.add(Vec::new(), false);
     let (mut rng, mut told, mut count) = (Rng::seeded(seed), began, 0);
     while !is_over(until, began, count) && report.broken.is_none() {
         count += 1;
-        let mut pick = || rng.between(0, kept.len() as u64 - 1) as usize;
-        let (at, other) = (pick(), pick());
-        let input = mutate(&kept[at], &kept[other], target.words, &mut rng);
-        if step(&input, &mut report) && kept.len() < POOL_MAX {
+        let (one, other) = (parents.pick(&mut rng), parents.any(&mut rng));
+        let input = mutate(one, other, target.words, &mut rng);
+        let deep_before = report.deep;
+        if step(&input, &mut report) && parents.all.len() < POOL_MAX {
             pool::write(&pool::found(target), "new", &input)?;
-            kept.push(input);
+            parents.add(input, report.deep > deep_before);
         }
         if told.elapsed() >= TELL_EVERY {
             told = clock::now();
@@ -109,6 +109,40 @@ pub fn drive(
         }
     }
     Ok(report)
+}
+
+/// What new inputs are made of.
+#[derive(Default)]
+struct Parents {
+    all: Vec<Vec<u8>>,
+    /// Which of them got past the first door.
+    deep: Vec<usize>,
+}
+
+impl Parents {
+    fn add(&mut self, input: Vec<u8>, is_deep: bool) {
+        // Long ones are for themselves.
+        if input.len() <= LEN_MAX {
+            self.deep.extend(is_deep.then_some(self.all.len()));
+            self.all.push(input);
+        }
+    }
+
+    /// Every other time one that got past the first door: of what is broken already, little comes.
+    fn pick(&self, rng: &mut Rng) -> &[u8] {
+        if self.deep.is_empty() || rng.between(0, 1) == 0 {
+            return self.any(rng);
+        }
+        &self.all[self.deep[below(self.deep.len(), rng)]]
+    }
+
+    fn any(&self, rng: &mut Rng) -> &[u8] {
+        &self.all[below(self.all.len(), rng)]
+    }
+}
+
+fn below(end: usize, rng: &mut Rng) -> usize {
+    rng.between(0, end as u64 - 1) as usize
 }
 
 fn is_over(until: Until, began: Instant, count: u64) -> bool {

@@ -107,6 +107,7 @@ mod tests {
         seeds: Vec::new,
         words: &[],
         slow: false,
+        deep_min: 0,
     };
 
     #[test]

@@ -30,8 +30,8 @@ pub trait Model {
     fn canonical(&self, state: Self::State) -> Self::State;
     /// Whether nobody may count on this step: a fault.
     fn is_fault(&self, state: &Self::State, step: Self::Step) -> bool;
-    /// Whether everything has come to its end. From every state such a one must be in reach
-    /// without a fault.
+    /// Whether everything has come to its end. Without a fault such a state must be in reach from
+    /// every other one, and it must be where all ways lead: none may go round for ever.
     fn is_end(&self, state: &Self::State) -> bool;
     /// A step in words, before it is taken.
     fn describe(&self, state: &Self::State, step: Self::Step) -> String;
@@ -73,7 +73,7 @@ impl fmt::Display for Broken {
 /// Explores a model, but no more than `most` states.
 pub fn explore<M: Model>(model: &M, most: usize) -> Report {
     let mut search = Search::new(model, most);
-    let broken = search.run().or_else(|| search.stuck());
+    let broken = search.run().or_else(|| search.endless());
     Report {
         states: search.parents.len(),
         steps: search.steps,
@@ -167,27 +167,64 @@ impl<'m, M: Model> Search<'m, M> {
         }
     }
 
-    /// The nearest state from which no end is in reach: goes from the ends against all roads.
-    fn stuck(&mut self) -> Option<Broken> {
+    /// The nearest state from which no end is in reach, or one to which steps without a fault can
+    /// come back. A step that changes nothing counts for neither.
+    fn endless(&mut self) -> Option<Broken> {
         if !self.is_complete {
             return None;
         }
-        let count = self.parents.len();
         self.roads.sort_unstable_by_key(|(_, to)| *to);
-        let mut reached = vec![false; count];
-        let mut open = std::mem::take(&mut self.ends);
+        let in_reach = self.before_ends(|_| true);
+        if let Some(stuck) = in_reach.iter().position(|known| !known) {
+            return Some(
+                self.at(stuck, "no job is stuck: without a fault none is ended from here"),
+            );
+        }
+        let mut left = vec![0_u32; self.parents.len()];
+        self.roads.iter().for_each(|(from, _)| left[*from as usize] += 1);
+        let sure = self.before_ends(|from| {
+            left[from] -= 1;
+            left[from] == 0
+        });
+        let round = self.round(&sure)?;
+        Some(self.at(round, "no livelock: without a fault steps can come back here for ever"))
+    }
+
+    /// Goes from the ends against all roads. A state is known when this says so of a road from it
+    /// to one that is.
+    fn before_ends(&self, mut is_known: impl FnMut(usize) -> bool) -> Vec<bool> {
+        let mut known = vec![false; self.parents.len()];
+        let mut open = self.ends.clone();
         while let Some(to) = open.pop() {
-            if std::mem::replace(&mut reached[to as usize], true) {
+            if std::mem::replace(&mut known[to as usize], true) {
                 continue;
             }
             let first = self.roads.partition_point(|(_, other)| *other < to);
             let into = self.roads[first..].iter().take_while(|(_, other)| *other == to);
-            open.extend(into.map(|(from, _)| *from).filter(|from| !reached[*from as usize]));
+            let into = into.map(|(from, _)| *from);
+            open.extend(into.filter(|from| !known[*from as usize] && is_known(*from as usize)));
         }
-        let stuck = reached.iter().position(|reached| !reached)?;
-        let (trace, _) = self.trace(stuck as u32);
-        let promise = "no job is stuck: without a fault no job is ever ended from here".to_owned();
-        Some(Broken { promise, trace })
+        known
+    }
+
+    /// The nearest state on a way round, if some states are not sure to come to an end: each of
+    /// them has a road to another of them.
+    fn round(&mut self, sure: &[bool]) -> Option<usize> {
+        let mut at = sure.iter().position(|sure| !sure)?;
+        self.roads.retain(|(from, to)| !sure[*from as usize] && !sure[*to as usize]);
+        self.roads.sort_unstable();
+        let mut way = Vec::new();
+        while !way.contains(&at) {
+            way.push(at);
+            let first = self.roads.partition_point(|(from, _)| (*from as usize) < at);
+            at = self.roads.get(first)?.1 as usize;
+        }
+        way.into_iter().skip_while(|other| *other != at).min()
+    }
+
+    fn at(&self, state: usize, promise: &str) -> Broken {
+        let (trace, _) = self.trace(state as u32);
+        Broken { promise: promise.to_owned(), trace }
     }
 
     fn broken(&self, at: u32, promise: String) -> Broken {
@@ -238,7 +275,9 @@ mod tests {
     use super::*;
 
     /// A counter that goes up by 1 or 2 and ends at 6.
+    #[derive(Default)]
     struct Counter {
+        goes_back: Option<u8>,
         trap: Option<u8>,
         forbidden: Option<u8>,
     }
@@ -253,11 +292,12 @@ mod tests {
 
         fn steps(&self, state: &u8) -> Vec<u8> {
             let left = if self.trap == Some(*state) { 0 } else { 6 - *state };
-            [1, 2].into_iter().filter(|by| *by <= left).collect()
+            let back = self.goes_back == Some(*state);
+            [1, 2].into_iter().filter(|by| *by <= left).chain(back.then_some(0)).collect()
         }
 
         fn apply(&self, state: &u8, step: u8) -> Result<u8, String> {
-            let after = state + step;
+            let after = if step == 0 { state - 1 } else { state + step };
             if self.forbidden == Some(after) { Err(format!("at {after}")) } else { Ok(after) }
         }
 
@@ -280,27 +320,35 @@ mod tests {
 
     #[test]
     fn every_state_is_counted_once() {
-        let report = explore(&Counter { trap: None, forbidden: None }, 100);
+        let report = explore(&Counter::default(), 100);
         assert_eq!((report.states, report.steps, report.depth), (7, 11, 3));
         assert!(report.is_complete && report.broken.is_none(), "{report:?}");
     }
 
     #[test]
     fn the_shortest_way_to_a_broken_promise_is_shown() {
-        let report = explore(&Counter { trap: None, forbidden: Some(4) }, 100);
+        let report = explore(&Counter { forbidden: Some(4), ..Counter::default() }, 100);
         let broken = report.broken.expect("4 is in reach");
         assert_eq!(broken.to_string(), "   1. 0+2\n   2. 2+2\n    => at 4");
     }
 
     #[test]
     fn a_state_without_a_way_to_the_end_is_found() {
-        let report = explore(&Counter { trap: Some(3), forbidden: None }, 100);
+        let report = explore(&Counter { trap: Some(3), ..Counter::default() }, 100);
         assert_eq!(report.broken.expect("3 is a trap").trace, ["0+1", "1+2"]);
     }
 
     #[test]
+    fn a_way_that_goes_round_for_ever_is_found_although_an_end_is_in_reach() {
+        let report = explore(&Counter { goes_back: Some(4), ..Counter::default() }, 100);
+        let broken = report.broken.expect("3 and 4 are a way round");
+        assert!(broken.promise.starts_with("no livelock"), "{broken}");
+        assert_eq!(broken.trace, ["0+1", "1+2"]);
+    }
+
+    #[test]
     fn an_exploration_that_is_cut_off_says_so() {
-        let report = explore(&Counter { trap: Some(3), forbidden: None }, 2);
+        let report = explore(&Counter { trap: Some(3), ..Counter::default() }, 2);
         assert!(!report.is_complete && report.broken.is_none(), "{report:?}");
     }
 }

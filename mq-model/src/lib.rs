@@ -22,11 +22,18 @@
 //! After every step: no job is lost (I1) and each is in one place (I3); no end is accepted from a
 //! claim that was superseded (I4); a job comes to its end once (I5); no claim gets a job twice
 //! (I6); executions are bounded (I7), and each but the first is explained by a failure, an
-//! interruption or a hand-back that was counted (I8). And from every state the end of all jobs is
-//! in reach without another fault: no job is stuck.
+//! interruption or a hand-back that was counted (I8).
 //!
-//! A rollback brings back jobs that had ended, so each may allow one more end and one more
-//! execution of a job; that ends are fenced and no job is stuck holds as before.
+//! And when no fault comes any more, every order of steps leads to the end of all jobs: from every
+//! state that end is in reach (no job is stuck), and no way comes back to where it was (no
+//! livelock). Steps that change nothing do not count, such as a claim when no job is ready: of
+//! those a scheduler must not choose one for ever.
+//!
+//! A rollback brings back jobs that had ended and takes counts from the store. So each one allows
+//! one more end of a job (I5), and explains one more execution of it beside those that were counted
+//! at any time (I8), and executions are bounded by so many times more (I7). A claim may be given
+//! again what the store has forgotten to have given (I6), but nothing is run twice under it. All
+//! else holds as before.
 //!
 //! # What is not in it
 //!
@@ -34,6 +41,8 @@
 //!   rule that spares all workers when the store itself was away is not needed here, nor tested.
 //! * Batches: a reap takes all, and a claim any of the ready jobs. Ends are sent one by one, in any
 //!   order and beside a claim, which allows more than the one request at a time of a worker.
+//! * The end of memory: a store of the model remembers all who are gone, a real one the last
+//!   1,000 of a queue (`note_gone.lua`, `forget_workers.sql`).
 //! * Enqueueing, priorities, several queues, and verbs of operators other than `cancel`.
 //! * Whether the engines do what the model's store does: that is for `mq-conformance`.
 //!

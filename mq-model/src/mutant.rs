@@ -32,11 +32,15 @@ pub enum Mutant {
     ReaperGivesUp,
     /// A worker does not send an end again that was not answered.
     WorkerGivesUp,
+    /// A worker gives back what the store says that it holds, and runs it on.
+    WorkerDoubtsItself,
+    /// A keeper takes a new name whenever the store says that it holds something.
+    KeeperDoubtsItself,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NobodyIsFenced,
         Self::NumberIsNotCompared,
         Self::FinishIsAppliedTwice,
@@ -51,5 +55,7 @@ impl Mutant {
         Self::GoneAreForgotten,
         Self::ReaperGivesUp,
         Self::WorkerGivesUp,
+        Self::WorkerDoubtsItself,
+        Self::KeeperDoubtsItself,
     ];
 }

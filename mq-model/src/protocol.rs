@@ -44,14 +44,14 @@ impl Protocol {
             processes: 2,
             slots: 2,
             faults,
-            reconciles: false,
+            reconciles: true,
             joins_once: false,
             mutant: None,
             rules: Rules::new(),
         }
     }
 
-    fn is(&self, mutant: Mutant) -> bool {
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
 
@@ -91,7 +91,8 @@ impl Protocol {
             state.store.gone.retain(|other| *other != who);
             state.store.join(who);
             // Nobody thinks of what the name had before.
-            state.work.iter_mut().for_each(|work| work.granted.retain(|token| token.who != who));
+            let jobs = state.store.jobs.iter_mut();
+            jobs.for_each(|job| job.granted.retain(|token| token.who != who));
             *state.post(process, role) = Post::new(who);
         } else {
             join(state, process, role);
@@ -203,7 +204,7 @@ impl Protocol {
         job: usize,
         lost: bool,
     ) -> Result<(), Promise> {
-        let Some(token) = state.unknown(process, role, job) else { return Ok(()) };
+        let Some(token) = self.doubted(state, process, role, job) else { return Ok(()) };
         if role == Role::Keeper {
             if lost {
                 state.late.push(Letter::Leave(token.who));
@@ -213,7 +214,7 @@ impl Protocol {
             join(state, process, role);
             return Ok(());
         }
-        let late = Late { token, past: state.store.jobs[job].past, end: End::HandedBack };
+        let late = Late { token, past: state.store.jobs[job].past, end: End::Unknown };
         if lost {
             state.work[job].late.push(late);
             return Ok(());

@@ -23,15 +23,17 @@ pub enum End {
     Failed,
     /// The handler was told that the job is cancelled, and stopped.
     Cancelled,
-    /// The worker stops, or does not know of the job, and gives it back.
+    /// The worker stops, and gives the job back.
     HandedBack,
+    /// The worker does not know of the job, and gives it back.
+    Unknown,
     /// Somebody took the job over from a worker that is gone.
     Interrupted,
 }
 
 /// All of them, in the order of their numbers.
-pub const ENDS: [End; 5] =
-    [End::Done, End::Failed, End::Cancelled, End::HandedBack, End::Interrupted];
+pub const ENDS: [End; 6] =
+    [End::Done, End::Failed, End::Cancelled, End::HandedBack, End::Unknown, End::Interrupted];
 
 /// What a job's history says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -106,7 +108,7 @@ fn ask(attempts: usize, interruptions: usize, end: End) -> (Place, Option<Past>)
         End::Done => Ended::Done,
         End::Failed => Ended::Failed { error: String::new(), retry_in: None },
         End::Cancelled => Ended::Cancelled,
-        End::HandedBack => Ended::HandedBack,
+        End::HandedBack | End::Unknown => Ended::HandedBack,
         End::Interrupted => Ended::Interrupted,
     };
     let decision = decide(&policy, &history, &ended, NOW_MS, &mut Rng::seeded(1));

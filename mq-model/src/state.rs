@@ -50,11 +50,12 @@ pub struct Work {
     pub attempts: Vec<Attempt>,
     /// Copies of its ends that may still arrive.
     pub late: Vec<Late>,
-    /// For the promises: the claims under which it was handed out, as long as a request under the
-    /// same number is possible.
-    pub granted: Vec<Token>,
     /// For the promises: how often a handler was started.
     pub starts: u8,
+    /// For the promises: how many failures and interruptions the store has counted.
+    pub causes: u8,
+    /// For the promises: how often a job that was run was given back.
+    pub handed_back: u8,
     /// For the promises: how many ends were accepted.
     pub outcomes: u8,
 }
@@ -187,7 +188,8 @@ impl State {
             store.members.iter_mut().for_each(|member| f(&mut member.who, None));
             store.gone.iter_mut().for_each(|who| f(who, None));
             for job in &mut store.jobs {
-                for token in job.receipts.iter_mut().chain(&mut job.current) {
+                let tokens = job.receipts.iter_mut().chain(&mut job.granted);
+                for token in tokens.chain(&mut job.current) {
                     f(&mut token.who, Some(&mut token.number));
                 }
             }
@@ -195,7 +197,7 @@ impl State {
         for work in &mut self.work {
             let attempts = work.attempts.iter_mut().map(|attempt| &mut attempt.token);
             let late = work.late.iter_mut().map(|late| &mut late.token);
-            for token in attempts.chain(late).chain(&mut work.granted) {
+            for token in attempts.chain(late) {
                 f(&mut token.who, Some(&mut token.number));
             }
         }

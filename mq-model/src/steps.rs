@@ -1,6 +1,7 @@
 //! Who may do what, and when.
 
-use crate::names::{ROLES, Role, Who};
+use crate::mutant::Mutant;
+use crate::names::{ROLES, Role, Token, Who};
 use crate::protocol::Protocol;
 use crate::rules::{ENDS, End, Place};
 use crate::state::{Attempt, Letter, State};
@@ -136,11 +137,30 @@ impl Protocol {
         }
         for process in 0..self.processes {
             let roles = ROLES.into_iter().filter(|_| self.reconciles);
-            let roles = roles.filter(|role| state.unknown(process, *role, job).is_some());
-            let is_idle = |role: &Role| *role == Role::Puller || state.taken(process) == 0;
-            let roles = roles.filter(is_idle);
+            let roles = roles.filter(|role| self.doubted(state, process, *role, job).is_some());
             steps.extend(roles.map(|role| Step::Reconcile { process, role, job, lost: false }));
         }
+    }
+
+    /// The claim by which a process holds a job that it gives back.
+    pub(crate) fn doubted(
+        &self,
+        state: &State,
+        process: usize,
+        role: Role,
+        job: usize,
+    ) -> Option<Token> {
+        let doubts_itself = self.is(match role {
+            Role::Puller => Mutant::WorkerDoubtsItself,
+            Role::Keeper => Mutant::KeeperDoubtsItself,
+        });
+        if doubts_itself {
+            let post = state.processes[process].posts[role as usize];
+            let receipts = &state.store.jobs[job].receipts;
+            return receipts.iter().find(|held| held.who == post.who).copied();
+        }
+        let is_idle = role == Role::Puller || state.taken(process) == 0;
+        state.unknown(process, role, job).filter(|_| is_idle)
     }
 
     fn of_store(&self, state: &State, steps: &mut Vec<Step>) {
@@ -227,6 +247,6 @@ fn can_end(state: &State, job: &Job, attempt: &Attempt, end: End) -> bool {
         End::Failed => holds && state.left.failures > 0,
         End::Cancelled => holds && job.is_unwanted,
         End::HandedBack => holds && process.is_stopping,
-        End::Interrupted => false,
+        End::Unknown | End::Interrupted => false,
     }
 }

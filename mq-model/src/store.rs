@@ -33,8 +33,9 @@ pub struct Job {
     pub is_unwanted: bool,
     /// For the promises: the claim that got it last and has not been ended.
     pub current: Option<Token>,
-    /// For the promises: how often it was given back.
-    pub handed_back: u8,
+    /// For the promises: the claims under which it was handed out, as long as a request under the
+    /// same number is possible.
+    pub granted: Vec<Token>,
 }
 
 /// One worker incarnation.

@@ -5,7 +5,7 @@
 //! counting both anew changes nothing that can happen. That makes the number of states finite
 //! although workers count on for ever.
 
-use crate::names::Who;
+use crate::names::{Token, Who};
 use crate::rules::{Past, Place};
 use crate::state::{Late, Letter, State, Work};
 use crate::store::Job;
@@ -27,10 +27,18 @@ fn forget(state: &mut State) {
         bury(state);
     }
     forget_gone(state);
-    for at in 0..state.work.len() {
-        let mut granted = std::mem::take(&mut state.work[at].granted);
-        granted.retain(|token| state.can_be_asked(*token));
-        state.work[at].granted = granted;
+    forget_granted(state);
+}
+
+/// That a claim was handed out matters as long as it may be asked for again.
+fn forget_granted(state: &mut State) {
+    let stores = [Some(&state.store), state.saved.as_deref()];
+    let jobs = stores.into_iter().flatten().flat_map(|store| &store.jobs);
+    let mut old: Vec<Token> = jobs.flat_map(|job| &job.granted).copied().collect();
+    old.retain(|token| !state.can_be_asked(*token));
+    let stores = [Some(&mut state.store), state.saved.as_deref_mut()];
+    for job in stores.into_iter().flatten().flat_map(|store| &mut store.jobs) {
+        job.granted.retain(|token| !old.contains(token));
     }
 }
 
@@ -50,8 +58,9 @@ fn forget_gone(state: &mut State) {
 /// that does not hold its job any more is of no use.
 fn settle(job: &mut Job, work: &mut Work) {
     if job.has_ended() && job.places.count_ones() == 1 && job.receipts.is_empty() {
-        *job = Job { places: 1 << Place::Done as u8, ..Job::default() };
-        work.starts = 0;
+        let granted = std::mem::take(&mut job.granted);
+        *job = Job { places: 1 << Place::Done as u8, granted, ..Job::default() };
+        (work.starts, work.causes, work.handed_back) = (0, 0, 0);
     }
     let pasts = work.attempts.iter_mut().map(|attempt| (attempt.token, &mut attempt.past));
     let pasts = pasts.chain(work.late.iter_mut().map(|late| (late.token, &mut late.past)));
@@ -130,12 +139,14 @@ fn sort(mut state: State) -> State {
     for store in stores {
         store.members.sort_unstable();
         store.gone.sort_unstable();
-        store.jobs.iter_mut().for_each(|job| job.receipts.sort_unstable());
+        for job in &mut store.jobs {
+            job.receipts.sort_unstable();
+            job.granted.sort_unstable();
+        }
     }
     for work in &mut state.work {
         work.attempts.sort_unstable();
         work.late.sort_unstable();
-        work.granted.sort_unstable();
     }
     state.late.sort_unstable();
     let count = state.work.len();

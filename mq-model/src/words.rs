@@ -90,7 +90,7 @@ fn ending(end: End) -> &'static str {
         End::Done => "done",
         End::Failed => "failed",
         End::Cancelled => "cancelled",
-        End::HandedBack => "given back",
+        End::HandedBack | End::Unknown => "given back",
         End::Interrupted => "interrupted",
     }
 }

@@ -18,6 +18,7 @@ const STATES_MAX: usize = 100_000_000;
 const NO_FAULTS: Faults =
     Faults { crashes: 0, lapses: 0, losses: 0, failures: 0, stops: 0, cancels: 0, rollbacks: 0 };
 const STUCK: &str = "no job is stuck";
+const LIVELOCK: &str = "no livelock";
 
 fn is_complete_run() -> bool {
     std::env::var("MQ_MODEL").is_ok_and(|bounds| bounds == "complete")
@@ -85,7 +86,9 @@ fn workers_that_stop_and_operators_that_cancel_break_nothing() {
 #[test]
 fn after_a_rollback_a_job_can_be_stuck_with_a_live_worker() {
     let faults = Faults { rollbacks: 1, ..NO_FAULTS };
-    breaks("rolled back", &Protocol::new(1, faults), STUCK);
+    let mut protocol = Protocol::new(1, faults);
+    protocol.reconciles = false;
+    breaks("rolled back", &protocol, STUCK);
 }
 
 #[test]
@@ -94,9 +97,34 @@ fn giving_back_what_it_does_not_know_of_frees_every_job_after_a_rollback() {
     let large = Faults { crashes: 1, failures: 1, ..small };
     let all = if is_complete_run() { [(2, large), (3, small)] } else { [(1, small), (2, small)] };
     for (jobs, faults) in all {
-        let mut protocol = Protocol::new(jobs, faults);
-        protocol.reconciles = true;
-        keeps_its_promises("rolled back, reconciles", &protocol);
+        keeps_its_promises("rolled back, reconciles", &Protocol::new(jobs, faults));
+    }
+}
+
+/// What else may go wrong before a rollback, after it, and between.
+#[test]
+fn a_rollback_beside_other_faults_allows_one_more_execution_and_stops_no_job() {
+    let rolled = Faults { rollbacks: 1, ..NO_FAULTS };
+    let small = [
+        (1, Faults { lapses: 1, failures: 1, ..rolled }),
+        (1, Faults { lapses: 1, losses: 1, ..rolled }),
+        (1, Faults { crashes: 1, failures: 1, ..rolled }),
+        (1, Faults { losses: 1, stops: 1, ..rolled }),
+        (1, Faults { losses: 1, cancels: 1, ..rolled }),
+        (2, Faults { stops: 1, cancels: 1, ..rolled }),
+        (1, Faults { rollbacks: 2, lapses: 1, ..rolled }),
+    ];
+    let large = [
+        (1, Faults { crashes: 1, lapses: 1, losses: 1, ..rolled }),
+        (2, Faults { lapses: 1, losses: 1, ..rolled }),
+        (1, Faults { lapses: 1, stops: 1, cancels: 1, ..rolled }),
+        (1, Faults { rollbacks: 2, lapses: 1, losses: 1, ..rolled }),
+    ];
+    let all: &[_] = if is_complete_run() { &large } else { &small };
+    for (jobs, faults) in all {
+        let mut protocol = Protocol::new(*jobs, *faults);
+        protocol.joins_once = true;
+        keeps_its_promises("rolled back beside others", &protocol);
     }
 }
 
@@ -138,6 +166,8 @@ fn every_mistake_is_found() {
         (Mutant::GoneAreForgotten, 1, at(0, 1, 2, 0), "I6"),
         (Mutant::ReaperGivesUp, 1, at(1, 0, 1, 0), STUCK),
         (Mutant::WorkerGivesUp, 1, at(0, 0, 1, 0), STUCK),
+        (Mutant::WorkerDoubtsItself, 1, at(0, 0, 0, 0), "I8"),
+        (Mutant::KeeperDoubtsItself, 1, at(1, 0, 0, 0), LIVELOCK),
     ];
     for mutant in Mutant::ALL {
         let Some((_, jobs, faults, promise)) = cases.into_iter().find(|case| case.0 == mutant)
@@ -146,6 +176,8 @@ fn every_mistake_is_found() {
         };
         let mut protocol = Protocol::new(jobs, faults);
         protocol.mutant = Some(mutant);
+        // What leaves a job stuck is mended by whoever reconciles.
+        protocol.reconciles = promise != STUCK;
         breaks(&format!("{mutant:?}"), &protocol, promise);
         protocol.mutant = None;
         keeps_its_promises("the same without it", &protocol);

@@ -41,6 +41,7 @@ pub(super) const TARGET: Target = Target {
         b"\n",
     ],
     slow: false,
+    deep_min: 4,
 };
 
 fn check(bytes: &[u8]) {

@@ -37,6 +37,7 @@ pub(super) const TARGET: Target = Target {
         b":60",
     ],
     slow: false,
+    deep_min: 6,
 };
 
 fn check(bytes: &[u8]) {

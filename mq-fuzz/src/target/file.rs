@@ -24,6 +24,7 @@ pub(super) const TARGET: Target = Target {
         b"\x81\x80\x80\x80\x80\x80\x80\x80\x01",
     ],
     slow: true,
+    deep_min: 30,
 };
 
 fn check(bytes: &[u8]) {

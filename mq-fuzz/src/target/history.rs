@@ -35,6 +35,7 @@ pub(super) const TARGET: Target = Target {
         b"{",
     ],
     slow: false,
+    deep_min: 4,
 };
 
 fn check(bytes: &[u8]) {

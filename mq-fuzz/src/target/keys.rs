@@ -34,6 +34,7 @@ pub(super) const TARGET: Target = Target {
         b"\xd6\xd7",
     ],
     slow: false,
+    deep_min: 50,
 };
 
 /// What names a set of keys.

@@ -29,6 +29,9 @@ pub struct Target {
     pub words: &'static [&'static [u8]],
     /// Whether an input takes milliseconds, because it is on a disk.
     pub slow: bool,
+    /// How many of a hundred inputs get past the first door at least. With fewer, a run on a commit
+    /// has shown nothing: what is made of the seeds is broken.
+    pub deep_min: u64,
 }
 
 /// All of them.

@@ -29,6 +29,7 @@ pub(super) const TARGET: Target = Target {
         b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ],
     slow: false,
+    deep_min: 50,
 };
 
 fn check(bytes: &[u8]) {

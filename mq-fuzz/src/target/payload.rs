@@ -47,6 +47,7 @@ pub(super) const TARGET: Target = Target {
         b"\"Bye\"",
     ],
     slow: false,
+    deep_min: 7,
 };
 
 /// What must not get out; the dictionary puts it in.

@@ -34,6 +34,7 @@ pub(super) const TARGET: Target = Target {
         b"\xff\xfe",
     ],
     slow: false,
+    deep_min: 18,
 };
 
 /// A tag is two bytes when it is empty and 24 in memory, and a growing list has room for as many

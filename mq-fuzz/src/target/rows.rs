@@ -28,6 +28,7 @@ pub(super) const TARGET: Target = Target {
         b"\x02\x0f",
     ],
     slow: true,
+    deep_min: 80,
 };
 
 /// Every column, with its table.

@@ -48,7 +48,10 @@ pub(crate) const STOP: &str = "stop";
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Recorder(Arc<File>);
+pub struct Recorder {
+    file: Arc<File>,
+    path: Arc<Path>,
+}
 
 impl Entry {
     /// Reads a line; none if it is empty or was never finished.
@@ -71,7 +74,7 @@ impl Recorder {
     /// What the file system says.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self(Arc::new(file)))
+        Ok(Self { file: Arc::new(file), path: path.into() })
     }
 
     /// Adds an event. When this returns, it is there whatever happens to this process.
@@ -101,7 +104,7 @@ impl Recorder {
             return Ok(());
         }
         // Not `write_all`: a second write for the rest could end up behind another process's line.
-        let written = (&*self.0).write(&lines)?;
+        let written = (&*self.file).write(&lines)?;
         if written == lines.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
@@ -152,6 +155,17 @@ impl Recorder {
     #[must_use]
     pub fn attempts(&self) -> Attempts {
         Attempts::new(self.clone())
+    }
+
+    /// Whether a process has written anything.
+    pub(crate) fn has_heard_of(&self, process: u32) -> io::Result<bool> {
+        let name = format!("\"process\":{process},").into_bytes();
+        for line in BufReader::new(File::open(&self.path)?).split(b'\n') {
+            if line?.windows(name.len()).any(|text| text == name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads all events, in the order in which they were written.
@@ -206,7 +220,7 @@ mod tests {
         });
         // Somebody was killed here.
         let recorder = Recorder::open(&path).unwrap();
-        (&*recorder.0).write_all(b"{\"at").unwrap();
+        (&*recorder.file).write_all(b"{\"at").unwrap();
         let text = "the last".to_owned();
         recorder.write(Event::Note { text: text.clone() }).unwrap();
 

@@ -3,7 +3,8 @@
 //! * Every method of the engine ends, with an answer of the shape that its contract has or with an
 //!   error, whatever replies it hears, for as long as it hears any.
 //! * Errors, findings and warnings are short and can be printed: a reply can quote a stranger.
-//! * What is read is not larger than what was sent.
+//! * What is read is not larger than what was sent. Jobs that are claimed or listed stand in it,
+//!   and so do their records.
 //!
 //! An input is the number of a method, a byte of choices and the replies, in the notation of `tree`
 //! or, with the highest bit of the choices, as they come over the wire.
@@ -14,6 +15,7 @@ mod tree;
 
 use std::sync::OnceLock;
 
+use mq_core::JobId;
 use mq_core::engine::EngineError;
 use mq_redis::fuzzing::{self, Wire};
 use tokio::runtime::{Builder, Runtime};
@@ -57,6 +59,7 @@ pub(super) const TARGET: Target = Target {
         b"\x01\x03\x01\x01k",
     ],
     slow: false,
+    deep_min: 22,
 };
 
 fn runtime() -> &'static Runtime {
@@ -70,14 +73,30 @@ fn runtime() -> &'static Runtime {
 fn check(bytes: &[u8]) {
     let mut source = Source::new(bytes);
     let (op, choices) = (source.byte(), source.byte());
-    let wire = if choices & 0x80 != 0 {
-        Wire::parse(&[source.rest()])
-    } else {
-        let replies = tree::wire(&mut source);
-        Wire::parse(&replies.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    let replies = match choices & 0x80 {
+        0 => tree::wire(&mut source),
+        _ => vec![source.rest().to_vec()],
     };
-    if let Err(error) = runtime().block_on(ops::run(usize::from(op), choices, wire)) {
+    let wire = Wire::parse(&replies.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let heard = Heard(replies.concat());
+    if let Err(error) = runtime().block_on(ops::run(usize::from(op), choices, wire, &heard)) {
         said(&error);
+    }
+}
+
+/// All replies as they came over the wire.
+struct Heard(Vec<u8>);
+
+impl Heard {
+    /// A job and its record are not made up.
+    fn has(&self, id: JobId, record: &[u8]) {
+        self.says(&id.to_text());
+        self.says(record);
+    }
+
+    fn says(&self, text: &[u8]) {
+        let is_said = text.is_empty() || self.0.windows(text.len()).any(|at| at == text);
+        assert!(is_said, "nobody has said {:?}", text.escape_ascii().to_string());
     }
 }
 
@@ -93,4 +112,22 @@ fn said(error: &EngineError) {
 /// An engine that hears these replies.
 fn engine(wire: Wire) -> Result<mq_redis::RedisEngine, EngineError> {
     fuzzing::engine(wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::input::ID;
+
+    #[test]
+    fn a_job_or_a_record_that_nobody_said_is_told_of() {
+        let [said, other] = [ID[0], ID[1]].map(|id| id.parse::<JobId>().unwrap());
+        let heard = || Heard(format!("$22\r\n{said}\r\n$3\r\nabc\r\n").into_bytes());
+        heard().has(said, b"abc");
+        heard().has(said, b"");
+        assert!(catch_unwind(|| heard().has(other, b"abc")).is_err());
+        assert!(catch_unwind(|| heard().has(said, b"abd")).is_err());
+    }
 }

@@ -10,7 +10,7 @@ use mq_core::lifecycle::Transition;
 use mq_core::{Claim, JobId, Priority, QueueName, Record, State, WorkerId};
 use mq_redis::fuzzing::{self, Wire};
 
-use super::engine;
+use super::{Heard, engine};
 use crate::input::{ID, queue};
 use crate::promise;
 
@@ -20,7 +20,7 @@ type Done = Result<(), EngineError>;
 pub(super) const COUNT: usize = 26;
 
 /// Calls one of them.
-pub(super) async fn run(op: usize, choices: u8, wire: Wire) -> Done {
+pub(super) async fn run(op: usize, choices: u8, wire: Wire, heard: &Heard) -> Done {
     let count = wire.count();
     match op % COUNT {
         0 => return looked_at(wire).await,
@@ -29,8 +29,8 @@ pub(super) async fn run(op: usize, choices: u8, wire: Wire) -> Done {
     }
     let engine = engine(wire)?;
     match op % COUNT {
-        op @ 2..=7 => data(&engine, op, choices).await,
-        op @ 8..=13 => look(&engine, op, choices).await,
+        op @ 2..=7 => data(&engine, op, choices, heard).await,
+        op @ 8..=13 => look(&engine, op, choices, heard).await,
         op @ 14..=20 => verbs(&engine, op, choices).await,
         op => rest(&engine, op, choices).await,
     }?;
@@ -57,7 +57,7 @@ fn enqueued(wire: &Wire, is_plain: bool) -> Done {
     Ok(())
 }
 
-async fn data(engine: &impl Engine, op: usize, choices: u8) -> Done {
+async fn data(engine: &impl Engine, op: usize, choices: u8, heard: &Heard) -> Done {
     match op {
         2 | 3 => {
             let finishes = if op == 3 { finishes() } else { Vec::new() };
@@ -69,6 +69,7 @@ async fn data(engine: &impl Engine, op: usize, choices: u8) -> Done {
             assert_eq!(reply.finished.len(), request.finishes.len());
             let asked = |claim: &Claim| request.queues.iter().any(|asked| asked.claim == *claim);
             assert!(reply.jobs.iter().all(|job| asked(&job.claim)));
+            reply.jobs.iter().for_each(|job| heard.has(job.id, &job.record));
         }
         4 => assert_eq!(engine.finish(finishes()).await?.len(), finishes().len()),
         5 => {
@@ -85,6 +86,7 @@ async fn data(engine: &impl Engine, op: usize, choices: u8) -> Done {
             let reply = engine.reap(request).await?;
             assert!(reply.jobs.iter().all(|job: &Claimed| job.claim == claim(queue())));
             assert!(!reply.lost || reply.jobs.is_empty());
+            reply.jobs.iter().for_each(|job| heard.has(job.id, &job.record));
         }
         _ => {
             engine.promote(&queue(), 9).await?;
@@ -93,7 +95,7 @@ async fn data(engine: &impl Engine, op: usize, choices: u8) -> Done {
     Ok(())
 }
 
-async fn look(engine: &impl Engine, op: usize, choices: u8) -> Done {
+async fn look(engine: &impl Engine, op: usize, choices: u8, heard: &Heard) -> Done {
     match op {
         8 => {
             let states = State::ALL;
@@ -109,12 +111,14 @@ async fn look(engine: &impl Engine, op: usize, choices: u8) -> Done {
             let second = engine.list(ListRequest { cursor, ..request }).await?;
             for job in first.jobs.iter().chain(&second.jobs) {
                 assert_eq!(job.state, state);
+                heard.has(job.id, &job.record);
             }
             assert!(first.jobs.len() <= 3 && second.jobs.len() <= 3);
         }
         9 => {
             let found = engine.get(&queue(), &ids()).await?;
             assert_eq!(found.len(), 3);
+            found.iter().flatten().for_each(|job| heard.says(&job.record));
             for (job, id) in found.iter().zip(ids()) {
                 assert!(job.as_ref().is_none_or(|job| job.id == id && job.queue == queue()));
             }
