@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mq_core::JobId;
-use mq_testkit::{Did, Entry, Event};
+use mq_testkit::{Entry, Event};
 
 /// What a history says about one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

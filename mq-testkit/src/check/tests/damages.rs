@@ -266,11 +266,11 @@ fn by_job(run: &Run) -> HashMap<JobId, Vec<usize>> {
 #[test]
 fn a_legal_history_is_clean_and_each_damage_is_found_by_its_check() {
     for seed in 0..20 {
-        let sound = legal::run(seed, 300);
+        let sound = legal::run(seed, 500);
         let verdict = check(&sound.entries, &sound.end, &Rules::default());
         assert!(verdict.is_clean(), "seed {seed}: {verdict}");
         for (name, named, damage) in DAMAGES {
-            let mut run = legal::run(seed, 300);
+            let mut run = legal::run(seed, 500);
             let (jobs, mut rng) = (by_job(&run), Rng::seeded(seed));
             let first = rng.between(0, run.jobs.len() as u64 - 1) as usize;
             let mut ids = run.jobs.clone();
@@ -286,7 +286,7 @@ fn a_legal_history_is_clean_and_each_damage_is_found_by_its_check() {
 #[test]
 fn a_recorder_with_holes_is_found_out() {
     for seed in 0..20 {
-        let mut run = legal::run(seed, 300);
+        let mut run = legal::run(seed, 500);
         let mut rng = Rng::seeded(seed);
         run.entries.retain(|_| rng.between(1, 50) > 1);
         let verdict = check(&run.entries, &run.end, &Rules::default());
