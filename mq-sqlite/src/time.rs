@@ -60,10 +60,8 @@ impl Time {
             return Now { ms, lease_ms: ms };
         }
         let elapsed_ms = self.started.elapsed().as_millis() as i64;
-        // Another process may be ahead of this one, because the wall clock was set in between.
-        let origin_ms = latest(&self.origin_ms, last.lease_ms - elapsed_ms);
         let ms = latest(&self.latest_ms, last.ms.max(self.wall_ms()));
-        Now { ms, lease_ms: origin_ms + elapsed_ms }
+        Now { ms, lease_ms: lease_ms(&self.origin_ms, elapsed_ms, last.lease_ms) }
     }
 
     #[cfg(not(feature = "testclock"))]
@@ -75,6 +73,20 @@ impl Time {
     fn wall_ms(&self) -> i64 {
         clock::wall_ms() as i64
     }
+}
+
+/// What the clock of leases shows, given how long this process has run and what the clock has shown
+/// last.
+///
+/// Another process may be ahead of this one, because the wall clock was set in between. What it has
+/// shown, less what this one has run, is its origin to within a millisecond, both being cut to whole
+/// ones: taken as it is, each would put the other ahead, and the clock would run up to twice as
+/// fast while they take turns.
+fn lease_ms(origin_ms: &AtomicI64, elapsed_ms: i64, last_ms: i64) -> i64 {
+    let seen_ms = last_ms - elapsed_ms - 1;
+    let known_ms = origin_ms.load(Ordering::SeqCst);
+    let origin_ms = if seen_ms > known_ms { latest(origin_ms, seen_ms) } else { known_ms };
+    last_ms.max(origin_ms + elapsed_ms)
 }
 
 /// The later of what is known and what is seen.
@@ -101,5 +113,46 @@ impl Time {
     /// Sets the wall clock forward or back.
     pub(crate) fn shift_wall(&self, by_ms: i64) {
         self.test.shift_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Processes that began at these times, in µs, take turns for ten seconds, each after so many
+    /// µs. What the clock shows at the end; it must not go back.
+    fn after_ten_seconds(origins_ms: &[i64], began_us: &[i64], turn_us: i64) -> i64 {
+        let origins: Vec<_> = origins_ms.iter().map(|ms| AtomicI64::new(*ms)).collect();
+        let mut last_ms = 0;
+        for (turn, now_us) in (0..=10_000_000).step_by(turn_us as usize).enumerate() {
+            let process = turn % origins.len();
+            let elapsed_ms = (now_us - began_us[process]) / 1_000;
+            let now_ms = lease_ms(&origins[process], elapsed_ms, last_ms);
+            assert!(now_ms >= last_ms, "{now_ms} after {last_ms}");
+            last_ms = now_ms;
+        }
+        last_ms
+    }
+
+    #[test]
+    fn processes_that_take_turns_do_not_drive_the_clock_of_leases_on() {
+        for turn_us in [50, 100, 300, 700, 1_000, 1_300] {
+            for began_us in [[-500, -1_200, -3_900], [-1, -999, -500], [0, 0, 0]] {
+                let origins_ms = began_us.map(|us: i64| us.div_euclid(1_000));
+                let shown_ms = after_ten_seconds(&origins_ms, &began_us, turn_us);
+                assert!((9_997..=10_001).contains(&shown_ms), "{shown_ms} at {turn_us} µs");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_behind_follows_who_is_ahead() {
+        // The second one began after the wall clock was set an hour forward.
+        let shown_ms = after_ten_seconds(&[0, 3_600_000], &[0, 0], 500);
+        assert!((3_609_998..=3_610_001).contains(&shown_ms), "{shown_ms}");
+        let behind = AtomicI64::new(0);
+        lease_ms(&behind, 5, 3_600_000);
+        assert!(lease_ms(&behind, 10, 0) >= 3_600_004, "also when nobody else is left");
     }
 }
