@@ -27,6 +27,10 @@ pub use self::layer::Attempts;
 /// removed them behind mq's back. Jobs that are claimed after it begin at no attempt again.
 pub const PASTS_TAKEN: &str = "take the pasts";
 
+/// The kind of fault that takes from the store for when its jobs wait. What is put back to where it
+/// can run, by a repair, runs at once.
+pub const TIMES_TAKEN: &str = "take the due times";
+
 /// Writes a history: what all processes of a test saw, in one file. Cheap to clone.
 ///
 /// ```no_run
