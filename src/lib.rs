@@ -65,10 +65,10 @@ pub mod testing {
     #[cfg(feature = "faults")]
     pub mod faults {
         pub use mq_testkit::{
-            Answer, Attempts, Chance, Check, Counts, Destination, Direction, Entry, Event, Final,
-            Flow, Found, LEASES_TAKEN, Lasting, Nemesis, Network, PASTS_TAKEN, Pack, Place,
-            Process, Proxy, Recorder, RedisServer, Rules, Sample, Server, Times, Verdict, Victim,
-            Violation, check, now_ns, timeline, timeline_page,
+            Answer, Attempts, Chance, Check, Counts, Destination, Did, Direction, Entry, Event,
+            Final, Flow, Found, LEASES_TAKEN, Lasting, Nemesis, Network, PASTS_TAKEN, Pack, Place,
+            Process, Proxy, Recorder, RedisServer, Rules, Sample, Server, TIMES_TAKEN, Times,
+            Verdict, Victim, Violation, check, now_ns, timeline, timeline_page,
         };
     }
 }

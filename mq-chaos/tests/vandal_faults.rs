@@ -10,7 +10,7 @@ use mq_chaos::{Chaos, File, Fleet, Raw, Reply, Scene, Store, chance, fsck, lasts
 use mq_core::engine::{AuditReport, FindingKind, Schedule};
 use mq_core::rng::Rng;
 use mq_core::{JobId, State, WorkerId};
-use mq_testkit::{LEASES_TAKEN, PASTS_TAKEN};
+use mq_testkit::{LEASES_TAKEN, PASTS_TAKEN, TIMES_TAKEN};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mq-chaos-worker");
 const LEASE: Duration = Duration::from_secs(2);
@@ -50,6 +50,8 @@ impl Street {
         // A lease is one of the things that are damaged.
         let workers = (0..fleet.len()).map(|at| fleet.worker(at).pid()).collect();
         scene.recorder().fault_began(LEASES_TAKEN, workers);
+        // Whatever holds the due times may be next.
+        scene.recorder().fault_began(TIMES_TAKEN, vec![std::process::id()]);
         let running: Vec<_> = (damages..jobs.max(damages)).map(job).collect();
         scene.enqueue_all(&running, 100).await;
         scene.until_started(20).await;

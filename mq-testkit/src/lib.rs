@@ -49,7 +49,8 @@ pub use process::Process;
 pub use proxy::{Direction, Flow, Proxy};
 #[cfg(feature = "faults")]
 pub use recorder::{
-    Answer, Attempts, Destination, Did, Entry, Event, LEASES_TAKEN, PASTS_TAKEN, Recorder, now_ns,
+    Answer, Attempts, Destination, Did, Entry, Event, LEASES_TAKEN, PASTS_TAKEN, Recorder,
+    TIMES_TAKEN, now_ns,
 };
 #[cfg(feature = "faults")]
 pub use redis_server::{RedisServer, shared_url, unique_prefix};

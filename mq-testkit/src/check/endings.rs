@@ -17,7 +17,7 @@ pub(super) fn check(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
         if world.rules.layers {
             continue;
         }
-        if let Some(tell) = grant.tells.iter().find(|tell| is_other(grant, tell)) {
+        if let Some(tell) = grant.tells.iter().find(|tell| is_other(grant, tell, world)) {
             report.add(Check::Outcome, Some(life.id), tell.sent, || {
                 let ended = if grant.ok { "succeeded" } else { "did not succeed" };
                 let (claim, to, failed) = (grant.claim, tell.to, tell.failed);
@@ -32,8 +32,9 @@ pub(super) fn check(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
 }
 
 /// Whether a claim was ended otherwise than its handler. A job that was handed back or cancelled
-/// may have been taken from a handler that had ended just then.
-fn is_other(grant: &Grant<'_>, tell: &Tell) -> bool {
+/// may have been taken from a handler that had ended just then, and between its success and the end
+/// of its task a fault may have made that panic or late.
+fn is_other(grant: &Grant<'_>, tell: &Tell, world: &World<'_>) -> bool {
     let (Some(started), Some(ended)) = (grant.started, grant.ended) else { return false };
     if ended > tell.sent {
         return false;
@@ -41,7 +42,8 @@ fn is_other(grant: &Grant<'_>, tell: &Tell) -> bool {
     match tell.to {
         Destination::Done => !grant.ok,
         Destination::Again | Destination::Dead => {
-            grant.ok && tell.sent < started.saturating_add(GIVEN_UP_NS)
+            let is_given_up = tell.sent >= started.saturating_add(GIVEN_UP_NS);
+            grant.ok && !is_given_up && !world.is_hit(grant.process, ended, tell.sent)
         }
         Destination::HandedBack | Destination::Cancelled => false,
     }

@@ -2,7 +2,7 @@
 
 use mq_core::JobId;
 
-use crate::recorder::Destination;
+use crate::recorder::{Destination, PASTS_TAKEN};
 
 use super::life::{Grant, Life, Sure};
 use super::links::Link;
@@ -27,7 +27,7 @@ pub(super) fn check(life: &Life<'_>, links: &[Link<'_>], world: &World<'_>, repo
                 _ => format!("{} was granted while {} held the job", next.claim, held.claim),
             });
         } else if !imported && !world.is_grant_undone(held, next.at) && in_time(life, held, next) {
-            if world.are_pasts_taken(held.at, next.at) {
+            if world.is_taken(PASTS_TAKEN, held.at, next.at) {
                 continue;
             }
             attempts(life.id, held, next, report);

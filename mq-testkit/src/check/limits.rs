@@ -1,6 +1,6 @@
 //! Not before its time, and not more often than the rules allow.
 
-use crate::recorder::Destination;
+use crate::recorder::{Destination, TIMES_TAKEN};
 
 use super::life::Life;
 use super::links::Link;
@@ -31,6 +31,9 @@ fn due(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
         let first = first.filter(|_| !hurried(0));
         let again = again.filter(|_| !hurried(since) && !undone);
         let Some(due_ms) = first.max(again) else { continue };
+        if world.is_taken(TIMES_TAKEN, life.sent.map_or(0, |sent| sent.at), grant.at) {
+            continue;
+        }
         let now_ms = world.time_at(grant);
         if now_ms < due_ms {
             report.add(Check::Due, Some(life.id), grant.at, || {
@@ -46,7 +49,8 @@ fn due(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
 fn delayed(life: &Life<'_>, world: &World<'_>, report: &mut Report) {
     let Some((sent, first)) = life.sent.zip(life.grants.first()) else { return };
     let Some(delay_ms) = sent.delay_ms.filter(|_| !world.rules.clock_steps) else { return };
-    if life.acted(0, first.at, &["run_now", "retry", "import"]) {
+    let taken = world.is_taken(TIMES_TAKEN, sent.at, first.at);
+    if taken || life.acted(0, first.at, &["run_now", "retry", "import"]) {
         return;
     }
     let passed_ms = first.at.saturating_sub(sent.at) / 1_000_000;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::recorder::{Destination, Entry, Event, PASTS_TAKEN};
+use crate::recorder::{Destination, Entry, Event};
 
 use super::index::Index;
 use super::life::{Grant, worker_of};
@@ -240,9 +240,10 @@ impl<'a> World<'a> {
         hits.any(|fault| fault.began <= to && fault.ended >= from)
     }
 
-    /// Whether somebody may have taken the pasts of jobs at some instant between these two.
-    pub(super) fn are_pasts_taken(&self, from: u64, to: u64) -> bool {
-        let mut taken = self.faults.iter().filter(|fault| fault.kind == PASTS_TAKEN);
+    /// Whether somebody may have taken this of jobs ([`PASTS_TAKEN`](crate::PASTS_TAKEN) and the
+    /// like) at some instant between these two.
+    pub(super) fn is_taken(&self, kind: &str, from: u64, to: u64) -> bool {
+        let mut taken = self.faults.iter().filter(|fault| fault.kind == kind);
         taken.any(|fault| fault.began <= to && fault.ended >= from)
     }
 
@@ -298,9 +299,13 @@ impl<'a> World<'a> {
     /// while the process is frozen.
     pub(super) fn knew_at(&self, grant: &Grant<'_>, by: u64) -> Option<u64> {
         let lost = self.worker(grant.claim)?.lost?;
-        let mut hits = self.of_process(grant.process);
-        let is_held_up = hits.any(|fault| fault.began <= by && fault.ended >= lost);
-        (lost.saturating_add(HEARD_NS) < by && !is_held_up).then_some(lost)
+        let is_late = lost.saturating_add(HEARD_NS) < by && !self.is_hit(grant.process, lost, by);
+        is_late.then_some(lost)
+    }
+
+    /// Whether a fault hit this process itself at some instant between these two.
+    pub(super) fn is_hit(&self, process: u32, from: u64, to: u64) -> bool {
+        self.of_process(process).any(|fault| fault.began <= to && fault.ended >= from)
     }
 
     /// For how long somebody could have noticed since `since`, up to `to`, that a worker with this

@@ -218,7 +218,8 @@ pub enum Event {
     FaultBegan {
         /// A number that no other fault of this history has.
         fault: u64,
-        /// Its kind, such as `kill worker`, or [`PASTS_TAKEN`](super::PASTS_TAKEN).
+        /// Its kind, such as `kill worker`, [`PASTS_TAKEN`](super::PASTS_TAKEN)
+        /// or [`TIMES_TAKEN`](super::TIMES_TAKEN).
         kind: String,
         /// The processes that it hits; none if it hits the store, and so all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

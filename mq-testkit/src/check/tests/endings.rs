@@ -41,6 +41,15 @@ fn a_claim_ends_as_its_handler_did() {
     }
     // Its time was up, and it was given up just when it ended.
     clean(&ended(true, Again, true, 5_000));
+    // It panicked behind its last word, because somebody made it.
+    let mut made = Past::new();
+    made.enqueued(0).claimed(0, "a.1").fault("panic", &[1]).failed(0, "a.1");
+    for entry in &mut made.entries {
+        if let Event::Ended { ok, .. } = &mut entry.event {
+            *ok = true;
+        }
+    }
+    clean(made.kept(0, State::Scheduled));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the records of producers, of the store and of samples say against each other.
 
 use super::*;
-use crate::recorder::Answer;
+use crate::recorder::{Answer, TIMES_TAKEN};
 
 #[test]
 fn a_failure_in_doubt_that_let_the_job_go_is_counted() {
@@ -45,6 +45,23 @@ fn a_delay_begins_when_the_job_is_sent_at_the_earliest() {
     let mut again = Past::new();
     again.sent_after(0, 100).acked(0).after(100).claimed(0, "a.1").failed(0, "a.1");
     clean(again.granted(0, "a.2", 1, 0, false).done(0, "a.2"));
+
+    // A vandal has taken the time from the store; not the one who came before the job.
+    for early in [true, false] {
+        let mut taken = Past::new();
+        let vandal = |past: &mut Past| {
+            past.fault(TIMES_TAKEN, &[9]).over();
+        };
+        if early {
+            vandal(&mut taken);
+        }
+        taken.sent_after(0, 100).acked(0);
+        if !early {
+            vandal(&mut taken);
+        }
+        let found = violated(taken.run(0, "a.1"));
+        assert_eq!(found, if early { vec!["due"] } else { vec![] });
+    }
 }
 
 #[test]
