@@ -10,8 +10,8 @@ pub const TARGET_WORKER: &str = "mq::worker";
 /// Target of everything about the connection to the store.
 pub const TARGET_ENGINE: &str = "mq::engine";
 
-/// Field `alarm` of the event that handlers keep all threads of the runtime: nothing else tells that
-/// jobs stand still, because leases are kept.
+/// Field `alarm` of the event that handlers keep all threads of the runtime: nothing else tells
+/// that jobs stand still, because leases are kept.
 pub const ALARM_RUNTIME_STALLED: &str = "runtime_stalled";
 
 /// Span around one attempt; its fields are `id`, `kind`, `queue` and `attempt`.

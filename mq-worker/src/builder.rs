@@ -173,9 +173,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many threads handlers may keep that ignored their abort, before the worker gives its jobs
-    /// back and ends with [`RunError::Blocked`](crate::RunError::Blocked). In any case it does so
-    /// when they keep all threads of its runtime. Default: 64.
+    /// How many threads handlers may keep that ignored their abort, before the worker gives its
+    /// jobs back and ends with [`RunError::Blocked`](crate::RunError::Blocked). In any case it does
+    /// so when they keep all threads of its runtime. Default: 64.
     pub fn lost_threads_max(mut self, threads: usize) -> Self {
         self.lost_threads_max = threads;
         self

@@ -1,5 +1,5 @@
-//! Notices when handlers keep all threads of the runtime that runs jobs: no job starts or ends then,
-//! while the leases are kept, so that nobody else would see that anything is wrong.
+//! Notices when handlers keep all threads of the runtime that runs jobs: no job starts or ends
+//! then, while the leases are kept, so that nobody else would see that anything is wrong.
 
 use std::future::ready;
 use std::time::Duration;

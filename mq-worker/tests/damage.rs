@@ -159,7 +159,11 @@ impl Street {
               redis.call('RENAME', KEYS[1] .. '!', key)
             end";
         let script = if is_damage { DAMAGE } else { REPAIR };
-        let key = format!("mq:{{{}}}:{}", self.queues[1], self.key);
+        // Every queue has workers, and their key says how the others begin.
+        let workers = format!("*{{{}}}:workers", self.queues[1]);
+        let workers = redis(&self.server, &["KEYS", &workers]).await;
+        let workers: Vec<String> = redis::from_redis_value(workers).unwrap();
+        let key = workers[0].replace("workers", self.key);
         redis(&self.server, &["EVAL", script, "1", &key]).await;
     }
 

@@ -110,8 +110,8 @@ async fn f05_handlers_that_keep_every_thread_lose_no_lease(store: Store) {
 }
 
 /// F05: handlers that enqueue follow-ups keep every thread for longer than a lease, and then their
-/// worker is frozen past it, so that others run the same jobs again. A key makes one job of all that
-/// the attempts enqueue, so there are never more jobs than one follow-up each.
+/// worker is frozen past it, so that others run the same jobs again. A key makes one job of all
+/// that the attempts enqueue, so there are never more jobs than one follow-up each.
 async fn f05_follow_ups_do_not_multiply_while_heartbeats_are_missing(store: Store) {
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);

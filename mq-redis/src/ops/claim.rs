@@ -48,7 +48,8 @@ pub(crate) async fn claim(
     let answer = replies.next().unwrap_or_default();
     let reply = match take_in(engine, &request.queues, answer).await {
         Err(error) if error.kind() == EngineErrorKind::Damaged => {
-            one_by_one(engine, &request.queues, limit).await?
+            // Boxed, or every claim would have the room for it.
+            Box::pin(one_by_one(engine, &request.queues, limit)).await?
         }
         reply => reply?,
     };

@@ -10,8 +10,8 @@ use mq_core::{Claim, QueueName, WorkerId};
 use super::Puller;
 use crate::error::RunError;
 
-/// How long a paused or a damaged queue is left alone. Not blocked on: jobs that are enqueued during
-/// the pause would wake this worker each time.
+/// How long a paused or a damaged queue is left alone. Not blocked on: jobs that are enqueued
+/// during the pause would wake this worker each time.
 pub(super) const RECHECK: Duration = Duration::from_secs(2);
 
 /// One queue as the loop sees it.
