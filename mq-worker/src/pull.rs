@@ -235,7 +235,8 @@ impl Puller {
         }
     }
 
-    /// Starts claimed jobs; after the order to stop, gives them back instead.
+    /// Starts claimed jobs; after the order to stop, gives them back instead. Those of a worker that
+    /// is known to be lost by now are not its any more: who takes them over starts them.
     fn dispatch(&mut self, jobs: Vec<Claimed>) {
         if jobs.is_empty() {
             return;
@@ -245,6 +246,9 @@ impl Puller {
         let mut bodies: Vec<Body> = Vec::with_capacity(jobs.len());
         for claimed in jobs {
             let Some(queue) = self.shared.members.place(&claimed.claim.queue) else { continue };
+            if self.shared.members.worker(queue) != Some(claimed.claim.worker) {
+                continue;
+            }
             match execute::prepare(&self.shared, claimed, queue) {
                 Prepared::Run(run) if serving => {
                     self.slots.take(queue);
