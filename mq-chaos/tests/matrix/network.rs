@@ -193,7 +193,7 @@ async fn f45_messages_that_arrive_byte_by_byte_are_understood() {
         // The scripts go through as well, when the connections are made anew.
         proxy.cut();
         let began = clock::now();
-        let jobs = Tier::of_this_run().pick(100, 1_000, 10_000);
+        let jobs = Tier::of_this_run().pick(50, 1_000, 10_000);
         scene.until_started(scene.starts() + jobs).await;
         eprintln!("{jobs} jobs byte by byte in {:?}", began.elapsed());
         proxy.heal();

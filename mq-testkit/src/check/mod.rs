@@ -41,6 +41,7 @@ mod report;
 mod reruns;
 mod resources;
 mod rules;
+mod standstill;
 #[cfg(test)]
 mod tests;
 mod tokens;

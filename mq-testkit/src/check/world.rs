@@ -7,6 +7,7 @@ use crate::recorder::{Destination, Entry, Event};
 use super::index::Index;
 use super::life::{Grant, worker_of};
 use super::rules::Rules;
+use super::standstill::{is_answer, standstills};
 use super::verdict::Counts;
 
 /// Until all threads of a process have heard that a worker is lost.
@@ -24,6 +25,8 @@ pub(super) struct World<'a> {
     hits: HashMap<u32, Vec<Hit>>,
     /// Which faults hit the store.
     of_store: Vec<usize>,
+    /// When a frozen process kept the store from everybody.
+    standstills: Vec<Fault<'a>>,
     /// When the last event was written.
     pub(super) end: u64,
     /// When there was a worker that could sweep, and a store to do it on.
@@ -101,14 +104,16 @@ impl<'a> World<'a> {
             faults: Vec::new(),
             hits: HashMap::new(),
             of_store: Vec::new(),
+            standstills: Vec::new(),
             end: index.all().last().map_or(0, |entry| entry.at_ns),
             watched: Watched::default(),
             rollbacks: Vec::new(),
             shown: Vec::new(),
         };
-        let mut fault_of = HashMap::new();
+        let (mut fault_of, mut answers) = (HashMap::new(), Vec::new());
         for entry in index.all() {
             world.saw(entry);
+            answers.extend(is_answer(entry).then_some(entry.at_ns));
             match &entry.event {
                 Event::FaultBegan { fault, kind, processes } => {
                     let at = world.faults.len();
@@ -147,6 +152,8 @@ impl<'a> World<'a> {
                 _ => {}
             }
         }
+        let lease = rules.lease.as_nanos() as u64;
+        world.standstills = standstills(&world.faults, &answers, lease, world.end);
         world.watched = world.watches();
         world
     }
@@ -264,7 +271,8 @@ impl<'a> World<'a> {
 
     /// The faults of the store, by their beginnings.
     pub(super) fn of_store(&self) -> impl Iterator<Item = Fault<'a>> {
-        self.of_store.iter().map(|at| self.faults[*at])
+        let faults = self.of_store.iter().map(|at| self.faults[*at]);
+        faults.chain(self.standstills.iter().copied())
     }
 
     /// The time of the store's clock that a claim may be held to.

@@ -58,6 +58,23 @@ fn a_freeze_of_an_instant_explains_no_takeover_long_after_it() {
 }
 
 #[test]
+fn who_is_frozen_with_the_lock_of_the_store_keeps_everybody_from_being_heard() {
+    let frozen = |is_heard: bool| {
+        let mut past = begun(LEASE_MS);
+        past.fault("freeze", &[2]);
+        for _ in 0..6 {
+            past.after(LEASE_MS / 3);
+            if is_heard {
+                past.on(3).beats("r");
+            }
+        }
+        past
+    };
+    is_clean(&mut frozen(false));
+    is_wrong(&mut frozen(true), "no fault explains why");
+}
+
+#[test]
 fn a_freeze_explains_no_takeover_before_the_lease_can_have_ended() {
     let frozen = |ms| {
         let mut past = beating(3);
