@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use mq_chaos::{Chaos, Fleet, LOAD, PACE, Programs, Scene, Settings, Size, lasts, on_redis};
+use mq_chaos::{Chaos, Fleet, LOAD, PACE, Programs, Scene, Settings, Size, Store, lasts, on_redis};
 use mq_core::engine::Schedule;
-use mq_testkit::{Check, Direction, Flow, Proxy, RedisServer, Rules};
+use mq_testkit::{Check, Direction, Flow, Proxy, Rules};
 
 use crate::{PRODUCER, WORKER, rows};
 
@@ -18,6 +18,9 @@ rows! {
         m18_a_recorder_that_drops_events_sees_phantoms,
         m19_a_lease_cut_short_is_found_among_all_faults;
     Nightly:
+        m01_a_claim_that_keeps_nothing_in_a_file_is_lost,
+        m02_a_finish_without_a_claim_in_a_file_is_not_fenced,
+        m04_a_sweep_of_the_living_in_a_file_reruns_jobs,
         m03_a_counter_for_a_token_is_granted_twice,
         m05_uncounted_interruptions_never_end,
         m06_a_job_between_two_requests_is_lost,
@@ -49,20 +52,27 @@ enum Found {
     Standstill,
 }
 
-/// One run: a server, a proxy in front of it, and processes that may have a mistake.
+/// One run: a store, a proxy in front of it if it is a server, and processes that may have a
+/// mistake.
 struct Run {
-    server: RedisServer,
-    proxy: Proxy,
+    store: Store,
+    proxy: Option<Proxy>,
     scene: Scene,
     mutant: Option<u8>,
 }
 
 impl Run {
-    async fn new(mutant: Option<u8>) -> Self {
-        let server = RedisServer::start();
-        let proxy = Proxy::start(server.port()).await;
-        let scene = Scene::new(&server.url()).await;
-        Self { server, proxy, scene, mutant }
+    async fn on(store: Store, mutant: Option<u8>) -> Self {
+        let proxy = match &store {
+            Store::Redis(server) => Some(Proxy::start(server.port()).await),
+            Store::Sqlite(_) => None,
+        };
+        let scene = Scene::new(&store.url()).await;
+        Self { store, proxy, scene, mutant }
+    }
+
+    fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("a run on a server")
     }
 
     fn settings(&self) -> Settings {
@@ -80,7 +90,7 @@ impl Run {
     /// A producer that reaches the server through the proxy.
     fn producer(&self) -> Fleet {
         let mut settings = self.settings();
-        settings.url = self.proxy.url();
+        settings.url = self.proxy().url();
         settings.more.extend([(PACE, "20".to_owned()), (LOAD, "1".to_owned())]);
         Fleet::start(PRODUCER, settings, 1)
     }
@@ -105,9 +115,19 @@ impl Run {
 
 /// Runs without the mistake, where nothing may be found, and then with it until it is found.
 async fn is_found(mutant: u8, by: Found, run: impl AsyncFn(Run) -> Vec<Found>) {
-    assert_eq!(run(Run::new(None).await).await, [], "without the mistake");
+    is_found_on(Store::redis, mutant, by, run).await;
+}
+
+/// The same on stores that are made like this.
+async fn is_found_on(
+    store: impl Fn() -> Store,
+    mutant: u8,
+    by: Found,
+    run: impl AsyncFn(Run) -> Vec<Found>,
+) {
+    assert_eq!(run(Run::on(store(), None).await).await, [], "without the mistake");
     for _ in 0..SEEDS {
-        if run(Run::new(Some(mutant)).await).await.contains(&by) {
+        if run(Run::on(store(), Some(mutant)).await).await.contains(&by) {
             return;
         }
     }
@@ -153,13 +173,27 @@ async fn m03_a_counter_for_a_token_is_granted_twice() {
     is_found(3, Found::By(Check::Token), kills).await;
 }
 
+/// Nothing happens to anybody.
+async fn calm(run: Run) -> Vec<Found> {
+    let _fleet = run.workers(2);
+    run.enqueue(100, 100).await;
+    run.end(&Rules::default()).await
+}
+
 async fn m04_a_sweep_of_the_living_reruns_jobs() {
-    let calm = async |run: Run| {
-        let _fleet = run.workers(2);
-        run.enqueue(100, 100).await;
-        run.end(&Rules::default()).await
-    };
     is_found(4, Found::By(Check::Rerun), calm).await;
+}
+
+async fn m01_a_claim_that_keeps_nothing_in_a_file_is_lost() {
+    is_found_on(Store::sqlite, 1, Found::By(Check::Lost), kills).await;
+}
+
+async fn m02_a_finish_without_a_claim_in_a_file_is_not_fenced() {
+    is_found_on(Store::sqlite, 2, Found::By(Check::Fencing), zombies).await;
+}
+
+async fn m04_a_sweep_of_the_living_in_a_file_reruns_jobs() {
+    is_found_on(Store::sqlite, 4, Found::By(Check::Rerun), calm).await;
 }
 
 async fn m05_uncounted_interruptions_never_end() {
@@ -226,15 +260,15 @@ async fn m09_a_key_that_is_never_freed_is_found() {
 async fn m10_an_answer_without_a_deadline_is_waited_for() {
     let black_hole = async |run: Run| {
         let mut settings = run.settings();
-        settings.url = run.proxy.url();
+        settings.url = run.proxy().url();
         settings.lease = Duration::from_secs(60);
         let _fleet = Fleet::start(WORKER, settings, 1);
         run.enqueue(50, 5).await;
         run.scene.until_started(50).await;
-        run.proxy.set_flow(Direction::ToServer, Flow::Swallow);
-        run.proxy.set_flow(Direction::ToClient, Flow::Swallow);
+        run.proxy().set_flow(Direction::ToServer, Flow::Swallow);
+        run.proxy().set_flow(Direction::ToClient, Flow::Swallow);
         lasts(Duration::from_secs(5)).await;
-        run.proxy.heal();
+        run.proxy().heal();
         run.enqueue(50, 5).await;
         run.end(&Rules::default()).await
     };
@@ -297,10 +331,10 @@ async fn m15_a_timeout_taken_for_a_refusal_runs_all_the_same() {
         let _fleet = run.workers(1);
         let producer = run.producer();
         run.scene.until_started(20).await;
-        run.proxy.set_flow(Direction::ToClient, Flow::Swallow);
+        run.proxy().set_flow(Direction::ToClient, Flow::Swallow);
         lasts(Duration::from_secs(8)).await;
-        run.proxy.heal();
-        run.proxy.cut();
+        run.proxy().heal();
+        run.proxy().cut();
         lasts(Duration::from_secs(1)).await;
         drop(producer);
         run.end(&Rules::default()).await
@@ -313,7 +347,7 @@ async fn m16_a_claim_that_needs_memory_drains_nothing() {
         let mut jobs: Vec<_> = (0..500).map(|number| Chaos::lasting(number, 0)).collect();
         jobs.iter_mut().for_each(|job| job.padding = "x".repeat(500));
         run.scene.enqueue_all(&jobs, 100).await;
-        run.server.ask(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
+        run.store.ask(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
         let _fleet = run.workers(2);
         run.end(&Rules::default()).await
     };
@@ -326,10 +360,10 @@ async fn m17_a_repeat_under_a_new_id_runs_what_nobody_sent() {
         let producer = run.producer();
         for round in 0..20 {
             run.scene.until_acked(10 * (round + 1), || false).await;
-            run.proxy.set_flow(Direction::ToClient, Flow::Swallow);
+            run.proxy().set_flow(Direction::ToClient, Flow::Swallow);
             lasts(Duration::from_millis(100)).await;
-            run.proxy.heal();
-            run.proxy.cut();
+            run.proxy().heal();
+            run.proxy().cut();
         }
         drop(producer);
         run.end(&Rules::default()).await
