@@ -149,12 +149,12 @@ impl Street {
         const DAMAGE: &str = "
             local key = KEYS[1]
             if key:sub(-6) == 'claims' then key = redis.call('KEYS', key .. ':*')[1] end
-            redis.call('SET', 'aside of ' .. KEYS[1], key)
+            redis.call('SET', KEYS[1] .. '?', key)
             if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, KEYS[1] .. '!') end
             redis.call('SET', key, 'not ours')";
         const REPAIR: &str = "
-            local key = redis.call('GET', 'aside of ' .. KEYS[1])
-            redis.call('DEL', key, 'aside of ' .. KEYS[1])
+            local key = redis.call('GET', KEYS[1] .. '?')
+            redis.call('DEL', key, KEYS[1] .. '?')
             if redis.call('EXISTS', KEYS[1] .. '!') == 1 then
               redis.call('RENAME', KEYS[1] .. '!', key)
             end";
@@ -192,7 +192,7 @@ impl Street {
         // sleep: a damage that lasts for longer than a lease.
         tokio::time::sleep(LEASE).await;
         self.app.gate.fire();
-        for queue in &self.queues {
+        for queue in [a, c] {
             self.app.notes.has(&format!("{queue} ended"), 1).await;
         }
         self.jobs_beside_it_run().await;
@@ -202,6 +202,7 @@ impl Street {
         assert!(!said.is_empty() || !NEEDED.contains(&self.key), "{}", self.key);
         self.enqueue(b, "well again").await;
         self.app.notes.has("well again", 1).await;
+        self.app.notes.has(&format!("{b} ended"), 1).await;
         for queue in [a, c] {
             assert_eq!(self.app.notes.count(&format!("{queue} began")), 1, "{}", self.key);
             assert_eq!(log.about(queue), [""; 0], "{}", self.key);
@@ -236,15 +237,18 @@ async fn a_queue_with_a_damaged_key_takes_no_other_queue_along() {
     consistent(&client(&server).await).await;
 }
 
+/// Not all at once, which would be more than two processors can do.
 async fn all_suffer(server: &Arc<RedisServer>, log: &Log) -> Vec<JoinError> {
-    let mut all = JoinSet::new();
-    for (number, key) in KEYS.into_iter().enumerate() {
-        let street = Street::new(server, number, key).await;
-        all.spawn_local(street.suffer(log.clone()));
-    }
     let mut failed = Vec::new();
-    while let Some(ended) = all.join_next().await {
-        failed.extend(ended.err());
+    for (batch, keys) in KEYS.chunks(9).enumerate() {
+        let mut all = JoinSet::new();
+        for (number, &key) in keys.iter().enumerate() {
+            let street = Street::new(server, 9 * batch + number, key).await;
+            all.spawn_local(street.suffer(log.clone()));
+        }
+        while let Some(ended) = all.join_next().await {
+            failed.extend(ended.err());
+        }
     }
     failed
 }
