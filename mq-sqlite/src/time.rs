@@ -79,9 +79,9 @@ impl Time {
 /// last.
 ///
 /// Another process may be ahead of this one, because the wall clock was set in between. What it has
-/// shown, less what this one has run, is its origin to within a millisecond, both being cut to whole
-/// ones: taken as it is, each would put the other ahead, and the clock would run up to twice as
-/// fast while they take turns.
+/// shown, less what this one has run, is its origin to within a millisecond, both being cut to
+/// whole ones: taken as it is, each would put the other ahead, and the clock would run up to twice
+/// as fast while they take turns.
 fn lease_ms(origin_ms: &AtomicI64, elapsed_ms: i64, last_ms: i64) -> i64 {
     let seen_ms = last_ms - elapsed_ms - 1;
     let known_ms = origin_ms.load(Ordering::SeqCst);

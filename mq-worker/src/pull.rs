@@ -235,8 +235,8 @@ impl Puller {
         }
     }
 
-    /// Starts claimed jobs; after the order to stop, gives them back instead. Those of a worker that
-    /// is known to be lost by now are not its any more: who takes them over starts them.
+    /// Starts claimed jobs; after the order to stop, gives them back instead. Those of a worker
+    /// that is known to be lost by now are not its any more: who takes them over starts them.
     fn dispatch(&mut self, jobs: Vec<Claimed>) {
         if jobs.is_empty() {
             return;

@@ -169,7 +169,7 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Option<Stored>>, EngineError>;
 
     /// Runs dead, cancelled or scheduled jobs again, with all their attempts; their history and
-    /// lifetime count stay. At a pace they are scheduled one after the other, where without they are
+    /// lifetime count stay. At a pace they are scheduled one after the other; without, they are
     /// ready at once.
     async fn retry(
         &self,
