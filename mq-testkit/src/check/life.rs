@@ -375,7 +375,10 @@ impl<'a> Life<'a> {
         self.grants.sort_by_key(|grant| {
             let interruptions = if forgiven { 0 } else { grant.interruptions };
             let counted = u64::from(grant.attempts) + u64::from(interruptions);
-            (if by_clock { grant.now_ms } else { 0 }, counted, grant.at)
+            let ms = if by_clock { grant.now_ms } else { 0 };
+            // Whoever took it over in the same millisecond was second, however late the first one
+            // has heard of its claim. Whoever runs it then is told of one interruption more.
+            (ms, counted, by_clock && !forgiven && grant.reaped, grant.at)
         });
     }
 }

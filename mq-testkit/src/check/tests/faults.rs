@@ -344,6 +344,29 @@ fn a_job_that_kills_its_workers_does_not_run_a_fourth_time() {
 }
 
 #[test]
+fn a_claim_that_is_taken_over_in_the_same_millisecond_came_before() {
+    // Its worker was frozen for a lease, its request on the way, and it hears of it only when it is
+    // thawed.
+    let mut past = Past::new();
+    past.on(3).joined("r", 3_000).on(1).joined("a", 3_000).enqueued(0);
+    past.fault("freeze", &[1]).after(3_500);
+    let now_ms = past.now_ms();
+    past.taken_over(0, "r.1", 0, 0);
+    past.after(1_000).on(2).granted(0, "b.1", 0, 1, false).done(0, "b.1");
+    past.on(1).over().claimed(0, "a.1").started(0, "a.1").ended(0, "a.1", true);
+    past.finishing(0, "a.1", Destination::Done, false).answered(0, "a.1", Answer::Fenced);
+    let later = past.claim("b.1");
+    for entry in &mut past.entries {
+        if let Event::Claimed { claim, now_ms: told, .. } = &mut entry.event
+            && *claim != later
+        {
+            *told = now_ms;
+        }
+    }
+    clean(&past);
+}
+
+#[test]
 fn who_takes_the_pasts_of_jobs_is_to_blame_for_what_is_not_counted() {
     let begins = |past: &mut Past| {
         past.enqueued(0).on(1).claimed(0, "a.1").started(0, "a.1");
