@@ -30,13 +30,15 @@ pub enum Reply {
 }
 
 impl Raw {
-    /// Connects to the server of a URL as tests have it, `redis://host:port` and perhaps more.
+    /// Connects to the server of a URL as tests have it, `redis://host:port` and perhaps more: as
+    /// the user by default, who may look at everything, also if the URL names another.
     ///
     /// # Panics
     /// When there is none; so do all methods here, this being for tests.
     pub fn connect(url: &str) -> Self {
         let rest = url.strip_prefix("redis://").unwrap_or(url);
         let address = rest.split(['/', '?']).next().unwrap_or(rest);
+        let address = address.rsplit('@').next().unwrap_or(address);
         let stream = TcpStream::connect(address);
         let stream = stream.unwrap_or_else(|error| panic!("cannot reach {address}: {error}"));
         let limit = stream.set_read_timeout(Some(ANSWER_MAX));

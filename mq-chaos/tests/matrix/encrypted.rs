@@ -90,6 +90,7 @@ async fn f35_a_certificate_that_went_bad_is_told_and_waited_for() {
             lasts(lasts_for).await;
             line.until_all_are_back(scene, BACK_MAX).await;
             let (logged, before) = (scene.log().matches(words).count(), line.proxy.accepted());
+            let began = scene.recorder().fault_began("certificate", Vec::new());
             line.cut().await;
             lasts(outage).await;
             let tries = line.proxy.accepted() - before;
@@ -105,6 +106,7 @@ async fn f35_a_certificate_that_went_bad_is_told_and_waited_for() {
             assert!(told <= most, "{told} lines of at most {most}");
 
             authority.issue(HOST, DAY).install(&line.server).await;
+            scene.recorder().fault_ended(began);
             line.until_all_are_back(scene, BACK_MAX).await;
         }
         // Another authority vouches from now on, and nobody starts anew.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mq_chaos::{Chaos, Fleet, LEASE, Scene, poll};
 use mq_core::clock;
 use mq_core::engine::{Durability, Schedule};
-use mq_testkit::{RedisServer, Rules, ask};
+use mq_testkit::{RedisServer, Rules, TIMES_TAKEN, ask};
 
 use crate::{WORKER, rows};
 
@@ -112,12 +112,15 @@ async fn f28_later_jobs_run_whichever_key_was_deleted() {
                 }
             }
         };
+        // What waited for its time runs at once, once it is put back to where it can run.
+        let taking = scene.recorder().fault_began(TIMES_TAKEN, vec![std::process::id()]);
         scene.loses(Duration::MAX, "DEL", delete).await;
         let Some(key) = deleted else { break };
         scene.note(format!("DEL {key}"));
         tried.insert(sort(key));
         let mended = scene.client.engine().audit(&scene.queue, true).await;
         mended.unwrap_or_else(|error| panic!("no audit without {key}: {error}"));
+        scene.recorder().fault_ended(taking);
         scene.enqueue(&Chaos::many(0..20, 1)).await;
         let stats = scene.rest().await;
         let lost: Vec<_> = scene.unended().into_iter().filter(|id| before.contains(id)).collect();

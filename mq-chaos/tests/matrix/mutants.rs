@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use mq_chaos::{Chaos, Fleet, LOAD, PACE, Programs, Scene, Settings, Size, Store, lasts, on_redis};
+use mq_core::clock;
 use mq_core::engine::Schedule;
 use mq_testkit::{Check, Direction, Flow, Proxy, Rules};
 
@@ -218,8 +219,15 @@ async fn m06_a_job_between_two_requests_is_lost() {
         let soon = Schedule::After(Duration::from_millis(500));
         run.scene.enqueue_at(&jobs, soon).await;
         let mut fleet = Fleet::start(WORKER, run.settings(), 0);
-        fleet.add(Some("promote.popped=kill@3"));
-        fleet.add(None);
+        for _ in 0..4 {
+            fleet.add(Some("promote.popped=kill@3"));
+        }
+        // Each looks once a minute for what is due beside its claims.
+        let deadline = clock::now() + Duration::from_secs(70);
+        while fleet.revive() == 0 && !run.scene.rests_within(Duration::ZERO).await {
+            assert!(clock::now() < deadline, "nobody has moved what is due");
+            lasts(Duration::from_millis(20)).await;
+        }
         run.end(&Rules::default()).await
     };
     is_found(6, Found::By(Check::Lost), promote).await;
@@ -267,9 +275,10 @@ async fn m10_an_answer_without_a_deadline_is_waited_for() {
         run.scene.until_started(50).await;
         run.proxy().set_flow(Direction::ToServer, Flow::Swallow);
         run.proxy().set_flow(Direction::ToClient, Flow::Swallow);
+        // The sign that wakes the worker goes by the proxy, and its producer does not.
+        run.enqueue(50, 5).await;
         lasts(Duration::from_secs(5)).await;
         run.proxy().heal();
-        run.enqueue(50, 5).await;
         run.end(&Rules::default()).await
     };
     is_found(10, Found::Standstill, black_hole).await;
