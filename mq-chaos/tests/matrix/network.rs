@@ -27,9 +27,18 @@ const BACK_MAX: Duration = Duration::from_secs(5);
 /// Workers behind a proxy while `fault` does its work; producers reach the store all along. The
 /// verdict includes that nothing ran twice and nobody was taken for dead.
 async fn behind_a_proxy(server: &RedisServer, fault: impl AsyncFnOnce(&Proxy, &Scene)) -> Scene {
+    leased_behind_a_proxy(server, LEASE, fault).await
+}
+
+/// The same with workers that have another lease.
+async fn leased_behind_a_proxy(
+    server: &RedisServer,
+    lease: Duration,
+    fault: impl AsyncFnOnce(&Proxy, &Scene),
+) -> Scene {
     let proxy = Proxy::start(server.port()).await;
     let scene = Scene::new(&server.url()).await;
-    let mut settings = scene.settings(LEASE);
+    let mut settings = scene.settings(lease);
     settings.url = proxy.url();
     let fault = async |scene: &Scene| fault(&proxy, scene).await;
     let (scene, unexplained) = apart(WORKER, scene, settings, 100, fault).await;
@@ -52,10 +61,10 @@ async fn f41_a_slow_line_keeps_leases_and_is_used_well() {
             lasts(Duration::from_secs(seconds)).await;
             let ran = (scene.starts() - before) as u64;
             let trip_ms = 2 * (one_way_ms + jitter_ms);
-            // Sixteen slots, filled and told of once per round trip; half of that is asked for,
+            // Sixteen slots, filled and told of once per round trip; a third of that is asked for,
             // and a tenth where round trips are shorter than the machine is quick.
             let full = 16 * seconds * 1000 / (trip_ms + 5);
-            let least = if trip_ms < 100 { full / 10 } else { full / 2 };
+            let least = if trip_ms < 100 { full / 10 } else { full / 3 };
             eprintln!("{trip_ms} ms there and back: {ran} jobs in {seconds} s, of {full}");
             assert!(ran >= least.min(200 * seconds), "{ran} jobs of {full}");
             proxy.heal();
@@ -115,7 +124,8 @@ async fn f43_refused_and_reset_connections_are_made_again_at_leisure() {
             eprintln!("round {round}: {tries} tries while refused");
         }
     };
-    behind_a_proxy(&server, fault).await;
+    // One worker that is back is enough to go on: the other may be away through all of a round.
+    leased_behind_a_proxy(&server, LEASE * 4, fault).await;
 }
 
 /// F43: the server moves; the same address leads to where it is now.
@@ -216,7 +226,8 @@ async fn f45_a_reply_that_takes_longer_than_the_patience_comes_through() {
     let proxy = Proxy::start(server.port()).await;
     let scene = Scene::new(&server.url()).await;
     let mut large = Chaos::many(0..10, 1);
-    large.iter_mut().for_each(|job| job.padding = "x".repeat(MB as usize));
+    // With the rest of the payload they are as large as may be.
+    large.iter_mut().for_each(|job| job.padding = "x".repeat(MB as usize - 1024));
     for job in large {
         // One by one: the line of the producer is not what this is about.
         scene.enqueue(&[job]).await;
