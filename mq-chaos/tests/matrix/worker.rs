@@ -116,7 +116,8 @@ async fn f05_follow_ups_do_not_multiply_while_heartbeats_are_missing(store: Stor
     let scene = Scene::new(&store.url()).await;
     let mut fleet = Fleet::start(PROGRAM, scene.settings(LEASE), 2);
     let parent = |number: u64| {
-        let deed = if number < 4 { Deed::Block(5_000) } else { Deed::None };
+        // Less than the grace after a lease is lost: who blocks all threads beyond it is given up.
+        let deed = if number < 4 { Deed::Block(3_000) } else { Deed::None };
         Chaos { child: true, failures: 1, sleep_ms: 50, ..doing(number, deed) }
     };
     let (mut count, rounds) = (0, Tier::of_this_run().pick(1, 2, 10));
