@@ -38,6 +38,12 @@ impl JobRequest {
         &self.attempt.claim.queue
     }
 
+    /// Whether this attempt should end at once; see
+    /// [`Context::is_cancelled`](crate::Context::is_cancelled).
+    pub fn is_cancelled(&self) -> bool {
+        self.attempt.cancelled.is_fired()
+    }
+
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt.number

@@ -265,7 +265,7 @@ impl Duties {
                 execute::abandon(&self.shared, held);
             }
             lost.look(&self.shared, at);
-            let next = next.into_iter().chain(lost.next()).min();
+            let next = next.into_iter().chain(lost.next(at)).min();
             let alarm = async {
                 match next {
                     Some(next) => sleep_until(next.into()).await,

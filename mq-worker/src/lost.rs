@@ -13,6 +13,8 @@ use crate::shared::Shared;
 
 /// When an aborted task that has not ended must be keeping its thread.
 const ABORT_MAX: Duration = Duration::from_secs(1);
+/// How much longer it keeps its thread when that counts as lost: one that returns sooner was slow.
+const RETURN_MAX: Duration = Duration::from_secs(2);
 
 /// Tasks that were aborted and may not have noticed.
 pub(crate) struct Lost {
@@ -47,9 +49,11 @@ impl Lost {
         self.watched.push(Aborted { handle, id, kind, is_blocking, deadline });
     }
 
-    /// When to look again.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.watched.iter().map(|task| task.deadline).min()
+    /// When to look again, given when that was last done.
+    pub(crate) fn next(&self, at: Instant) -> Option<Instant> {
+        let watched = self.watched.iter().map(|task| task.deadline);
+        let kept = self.kept.iter().map(|task| task.deadline + RETURN_MAX);
+        watched.chain(kept.filter(|next| *next > at)).min()
     }
 
     /// Finds out who keeps a thread, and gives up when that leaves too few.
@@ -66,9 +70,10 @@ impl Lost {
             );
             self.kept.push(task);
         }
-        let of_runtime = self.kept.iter().filter(|task| !task.is_blocking).count();
+        let for_good = || self.kept.iter().filter(|task| task.deadline + RETURN_MAX <= at);
+        let of_runtime = for_good().filter(|task| !task.is_blocking).count();
         let is_too_much =
-            of_runtime >= self.threads || self.kept.len() >= shared.config.lost_threads_max;
+            of_runtime >= self.threads || for_good().count() >= shared.config.lost_threads_max;
         if is_too_much && !shared.blocked.is_fired() {
             tracing::error!(
                 target: TARGET_WORKER, threads = self.kept.len(),

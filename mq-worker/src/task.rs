@@ -110,6 +110,11 @@ impl Step {
         if matches!(self, Self::Waits(..))
             && let Self::Waits(bound, request) = mem::replace(self, Self::Over)
         {
+            // As when all threads were kept: what a job that is somebody else's by now does is
+            // done twice.
+            if request.is_cancelled() {
+                return Poll::Ready(Outcome::failed("was told to end before it began"));
+            }
             tracing::debug!(target: TARGET_JOB, "job started");
             *self = Self::Runs(run(Arc::clone(shared), &bound, request));
         }
