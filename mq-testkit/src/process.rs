@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mq_core::clock;
 
-use crate::recorder::{Event, Recorder, STOP};
+use crate::recorder::{Event, FREEZE, Recorder, STOP};
 
 /// A child process, such as a worker. What is done to it is written into the history, without which
 /// nobody could tell why its jobs ran again. Killed when dropped.
@@ -59,7 +59,7 @@ impl Process {
     /// Freezes it (SIGSTOP) until it is thawed.
     pub fn freeze(&mut self) {
         if self.frozen.is_none() {
-            self.frozen = Some(self.recorder.fault_began("freeze", vec![self.pid()]));
+            self.frozen = Some(self.recorder.fault_began(FREEZE, vec![self.pid()]));
         }
         self.signal("STOP");
     }

@@ -13,7 +13,8 @@ use super::world::{Fault, Rollback, Worker, World};
 
 /// How far two clocks may drift apart: so many in a hundred.
 const DRIFT: u64 = 1;
-/// How long a worker waits at most before it connects again. The pauses grow with the outage.
+/// The most by which a fault may be felt for longer than it lasts. Pauses before a try to connect
+/// grow with the outage; those after a long one may be longer than this by now.
 const RECONNECT_NS: u64 = 2_000_000_000;
 
 /// Why a worker was taken for gone.

@@ -5,10 +5,7 @@
 //! but it says that the store has answered nobody.
 
 use super::world::Fault;
-use crate::recorder::{Answer, Did, Entry, Event};
-
-/// The kind of fault whose victims may have the lock of the store.
-const FREEZE: &str = "freeze";
+use crate::recorder::{Answer, Did, Entry, Event, FREEZE};
 
 /// Whether this shows that the store was there for somebody.
 pub(super) fn is_answer(entry: &Entry) -> bool {

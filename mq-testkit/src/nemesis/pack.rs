@@ -9,7 +9,7 @@ use mq_core::clock;
 
 use super::{Chance, Victim};
 use crate::process::Process;
-use crate::recorder::{Recorder, STOP};
+use crate::recorder::{FREEZE, Recorder, STOP};
 
 /// Processes of one sort, such as workers: killed, frozen and asked to stop, with others started in
 /// their place.
@@ -37,7 +37,6 @@ struct Member {
 const IDLE_MAX: u32 = 2;
 
 const KILL: &str = "kill";
-const FREEZE: &str = "freeze";
 const FREEZE_PAST_LEASE: &str = "freeze past the lease";
 
 impl Pack {

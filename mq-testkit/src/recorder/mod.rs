@@ -34,6 +34,9 @@ pub const LEASES_TAKEN: &str = "take the leases";
 /// The kind of fault that asks a process to stop, which is there until it has.
 pub(crate) const STOP: &str = "stop";
 
+/// The kind of fault that stops a process in whatever it is at, until it is thawed.
+pub(crate) const FREEZE: &str = "freeze";
+
 /// The kind of fault that takes from the store for when its jobs wait. What is put back to where it
 /// can run, by a repair, runs at once.
 pub const TIMES_TAKEN: &str = "take the due times";
